@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HTTP/1.0 and 1.1, both directions, as one state machine per direction:
+ *
+ *	START --head--> START                    no body, or one of known length (skipped, never seen)
+ *	      --head--> CHUNK --size--> NEXT --CRLF size--> NEXT ... --0--> TRAILER --lines--> START
+ *	      --head--> CLOSE                    replies only: the body ends with the connection
+ *
+ * A unit is a head, the line of one chunk's size, or a trailer. A request is judged at its head.
+ *
+ * Replies are matched to requests by order, since the request decides whether a reply has a body. The
+ * table of requests under way is bounded; when it overflows requests go on (nobody may be showing us the
+ * replies), but a reply that is shown then cannot be matched any more and ends the matter.
+ *
+ * What must stay true: nothing is accepted that two servers could frame, route or name differently; and
+ * after a request that may change the protocol not one byte of the client's is read as HTTP before the
+ * server has answered it.
+ */
+#include "http_head.h"
+#include "http_path.h"
+
+enum phase { PHASE_START, PHASE_CHUNK, PHASE_NEXT, PHASE_TRAILER, PHASE_CLOSE };
+enum pending { PENDING_PLAIN, PENDING_HEAD, PENDING_CONNECT, PENDING_UPGRADE };
+
+enum { HTTP_PENDING_MAX = 64, HTTP_UPGRADES_MAX = 1 };
+
+/* A ring of the requests whose final reply has not come. is_switching: the last of them is a CONNECT or an
+ * upgrade. is_lost: a request did not fit, so order tells nothing any more. */
+struct http_state {
+	uint8_t is_claimed, has_request, is_switching, is_lost;
+	uint8_t phase[2];
+	uint8_t first, n_pending;
+	uint8_t pending[HTTP_PENDING_MAX];
+	uint8_t n_upgrade, upgrade[HTTP_UPGRADE_MAX]; /* what the pending upgrade asked for */
+};
+
+enum field {
+	F_METHOD,
+	F_URL,
+	F_PATH,
+	F_HOST,
+	F_PORT,
+	F_AGENT,
+	F_TYPE,
+	F_VERSION,
+	F_LENGTH,
+	F_UPGRADE,
+	F_STATUS,
+	F_OPAQUE,
+	N_FIELDS,
+};
+
+static const struct dis_field http_fields[N_FIELDS] = {
+	[F_METHOD] = {.name = "http_method", .key = "methods", .match = DIS_MATCH_GLOB},
+	[F_URL] = {.name = "url"},
+	[F_PATH] = {.name = "path", .key = "paths", .match = DIS_MATCH_PATH, .is_list = true},
+	[F_HOST] = {.name = "hostname", .key = "hosts", .match = DIS_MATCH_NOCASE},
+	[F_PORT] = {.name = "http_port", .type = DIS_NUMBER},
+	[F_AGENT] = {.name = "http_user_agent"},
+	[F_TYPE] = {.name = "http_content_type", .key = "content_types", .match = DIS_MATCH_NOCASE},
+	[F_VERSION] = {.name = "protocol", .key = "versions", .match = DIS_MATCH_GLOB},
+	[F_LENGTH] = {.name = "content_length", .type = DIS_NUMBER},
+	[F_UPGRADE] = {.name = "upgrade", .key = "upgrades", .match = DIS_MATCH_NOCASE},
+	[F_STATUS] = {.name = "status", .key = "status", .match = DIS_MATCH_GLOB},
+	[F_OPAQUE] = {.name = "opaque"},
+};
+
+/* ---------------------------------------------------------------- results and events */
+
+static struct dis_result refuse(enum dis_status status, const char *why)
+{
+	return (struct dis_result){.status = status, .why = why};
+}
+
+static struct dis_result malformed(const char *why)
+{
+	return refuse(DIS_MALFORMED, why);
+}
+
+static struct dis_result more(size_t want)
+{
+	return (struct dis_result){.status = DIS_MORE, .want = want};
+}
+
+static struct dis_result done(size_t consumed, uint64_t skip)
+{
+	return (struct dis_result){.status = DIS_DONE, .consumed = consumed, .skip = skip};
+}
+
+/* The values of one event while it is put together. Room for all readings of a path and one of each other. */
+struct draft {
+	struct dis_value v[HTTP_READINGS_MAX + N_FIELDS];
+	size_t n;
+	uint32_t flags;
+};
+
+_Static_assert(HTTP_READINGS_MAX + N_FIELDS <= DIS_VALUES_MAX, "an event holds every reading");
+
+static void put_text(struct draft *d, enum field field, struct bytes text)
+{
+	if (text.n)
+		d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .text = text};
+}
+
+static void put_number(struct draft *d, enum field field, uint64_t number)
+{
+	d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .number = number};
+}
+
+static void emit(const struct dis_sink *sink, enum dis_kind kind, const struct draft *d)
+{
+	const struct dis_event e = {
+		.kind = kind, .flags = d->flags, .values = d->v, .n_values = d->n};
+	sink->event(sink->ctx, &e);
+}
+
+static void put_media_type(struct draft *d, struct bytes value)
+{
+	put_text(d, F_TYPE, http_trim(bytes_slice(value, 0, bytes_find(value, ';'))));
+}
+
+/* ---------------------------------------------------------------- one request head */
+
+struct request {
+	struct http_request_line line;
+	struct http_fields fields;
+	struct http_host host;
+	bool has_host;
+};
+
+static bool is_same_host(const struct http_host *a, const struct http_host *b, uint32_t usual_port)
+{
+	const uint32_t port_a = a->has_port ? a->port : usual_port;
+	const uint32_t port_b = b->has_port ? b->port : usual_port;
+	return port_a == port_b && bytes_equal(bytes_of(a->text, a->n), bytes_of(b->text, b->n));
+}
+
+/* The target names a host too: it and the Host field must be one. */
+static const char *check_authority(struct request *r)
+{
+	struct http_host named;
+	const char *why = http_parse_host(r->line.authority, &named);
+	if (why)
+		return why;
+	if (r->line.is_connect && !named.has_port)
+		return "a CONNECT without a port";
+	const bool is_tls = r->line.target.n > 4 && byte_lower(r->line.target.p[4]) == 's';
+	const uint32_t usual = r->line.is_connect ? named.port : is_tls ? 443 : 80;
+	if (r->has_host && !is_same_host(&named, &r->host, usual))
+		return "the target names another host than the host field";
+	r->host = named;
+	r->has_host = true;
+	return NULL;
+}
+
+static const char *check_host(struct request *r)
+{
+	if (!r->fields.has_host && r->line.is_1_1)
+		return "no host in http/1.1";
+	r->has_host = r->fields.has_host;
+	const char *why = r->has_host ? http_parse_host(r->fields.host, &r->host) : NULL;
+	if (why || r->line.authority.n == 0)
+		return why;
+	return check_authority(r);
+}
+
+/* `head` begins with the request line, of `first` bytes, and ends with the empty line. */
+static const char *parse_request(struct bytes head, size_t first, struct request *r)
+{
+	*r = (struct request){0};
+	const char *why = http_parse_request_line(bytes_slice(head, 0, first - 2), &r->line);
+	if (!why)
+		why = http_parse_fields(bytes_from(head, first), HTTP_REQUEST, r->line.is_1_1,
+					&r->fields);
+	return why ? why : check_host(r);
+}
+
+static void put_paths(struct draft *d, struct http_readings *readings, struct bytes path)
+{
+	if (path.n == 0)
+		return;
+	http_path_readings(readings, path);
+	for (size_t i = 0; i < readings->n; i++)
+		put_text(d, F_PATH, readings->v[i]);
+	if (readings->is_partial)
+		d->flags |= DIS_UNPROVEN;
+}
+
+static void emit_request(const struct request *r, const struct dis_sink *sink)
+{
+	struct http_readings readings;
+	struct draft d;
+	d.n = 0;
+	d.flags = 0;
+	put_text(&d, F_METHOD, r->line.method);
+	put_text(&d, F_URL, r->line.target);
+	put_paths(&d, &readings, r->line.path);
+	put_text(&d, F_HOST, bytes_of(r->host.text, r->host.n));
+	if (r->host.has_port)
+		put_number(&d, F_PORT, r->host.port);
+	put_text(&d, F_AGENT, r->fields.agent);
+	put_media_type(&d, r->fields.content_type);
+	put_text(&d, F_VERSION, r->line.version);
+	if (r->fields.has_length)
+		put_number(&d, F_LENGTH, r->fields.length);
+	put_text(&d, F_UPGRADE, r->line.is_connect ? bytes_str("connect") : r->fields.upgrade);
+	emit(sink, DIS_REQUEST, &d);
+}
+
+/* ---------------------------------------------------------------- requests under way */
+
+static enum pending pending_kind(const struct request *r)
+{
+	if (r->line.is_connect)
+		return PENDING_CONNECT;
+	if (r->fields.has_upgrade)
+		return PENDING_UPGRADE;
+	return bytes_is(r->line.method, "HEAD") ? PENDING_HEAD : PENDING_PLAIN;
+}
+
+static void push_pending(struct http_state *s, const struct request *r)
+{
+	const enum pending kind = pending_kind(r);
+	s->has_request = 1;
+	if (s->n_pending == HTTP_PENDING_MAX) {
+		s->is_lost = 1;
+		return;
+	}
+	s->pending[(s->first + s->n_pending++) % HTTP_PENDING_MAX] = (uint8_t)kind;
+	s->is_switching = kind == PENDING_CONNECT || kind == PENDING_UPGRADE;
+	s->n_upgrade = (uint8_t)r->fields.upgrade.n;
+	if (s->n_upgrade)
+		memcpy(s->upgrade, r->fields.upgrade.p, s->n_upgrade);
+}
+
+/* The final reply to the oldest request is here. An is_switching request is the last, so it ends with it. */
+static void pop_pending(struct http_state *s)
+{
+	if (s->n_pending == 0)
+		return;
+	s->first = (uint8_t)((s->first + 1) % HTTP_PENDING_MAX);
+	s->n_pending--;
+	if (s->n_pending == 0)
+		s->is_switching = 0;
+}
+
+/* ---------------------------------------------------------------- client: claim */
+
+enum claim { CLAIM_YES, CLAIM_NO, CLAIM_WAIT };
+
+static enum claim claim_line(struct bytes in)
+{
+	const struct bytes line = bytes_slice(in, 0, HTTP_LINE_MAX);
+	const size_t lf = bytes_find(line, '\n');
+	struct http_request_line parsed;
+	for (size_t i = 0; i < lf; i++)
+		if (line.p[i] < ' ' && !(line.p[i] == '\r' && i + 1 >= lf))
+			return CLAIM_NO;
+	if (lf == line.n)
+		return line.n == HTTP_LINE_MAX ? CLAIM_NO : CLAIM_WAIT;
+	if (lf == 0 || line.p[lf - 1] != '\r')
+		return CLAIM_NO;
+	return http_parse_request_line(bytes_slice(line, 0, lf - 1), &parsed) ? CLAIM_NO
+									      : CLAIM_YES;
+}
+
+/* "GET /" is HTTP: no other protocol's first bytes look so, and what follows is held to HTTP's rules. */
+static enum claim claim_of(struct bytes in)
+{
+	size_t n = 0;
+	while (n < in.n && n <= HTTP_METHOD_MAX && http_is_token_byte(in.p[n]))
+		n++;
+	if (n == in.n)
+		return n <= HTTP_METHOD_MAX ? CLAIM_WAIT : CLAIM_NO;
+	if (n == 0 || n > HTTP_METHOD_MAX || in.p[n] != ' ')
+		return CLAIM_NO;
+	const struct bytes method = bytes_slice(in, 0, n), target = bytes_from(in, n + 1);
+	if (http_is_known_method(method) && !bytes_is(method, "CONNECT")) {
+		if (target.n && target.p[0] == '/')
+			return CLAIM_YES;
+		if (bytes_is_nocase(bytes_slice(target, 0, 7), "http://") ||
+		    bytes_is_nocase(bytes_slice(target, 0, 8), "https://"))
+			return CLAIM_YES;
+	}
+	return claim_line(in);
+}
+
+/* True: go on as claimed. False: *out is the answer. */
+static bool claim(struct http_state *s, struct bytes in, const struct dis_sink *sink,
+		  struct dis_result *out)
+{
+	if (s->is_claimed)
+		return true;
+	switch (claim_of(in)) {
+	case CLAIM_NO:
+		*out = refuse(DIS_NOT_MINE, "no http request line");
+		return false;
+	case CLAIM_WAIT:
+		*out = more(0);
+		return false;
+	case CLAIM_YES:
+		break;
+	}
+	s->is_claimed = 1;
+	emit(sink, DIS_CLAIM, &(struct draft){.n = 0});
+	return true;
+}
+
+/* ---------------------------------------------------------------- client: requests */
+
+static struct dis_result take_request(struct http_state *s, struct bytes head, size_t first,
+				      const struct dis_sink *sink)
+{
+	struct request r;
+	const char *why = parse_request(head, first, &r);
+	if (why)
+		return malformed(why);
+	if (s->n_pending == HTTP_PENDING_MAX && pending_kind(&r) >= PENDING_CONNECT)
+		return refuse(DIS_LIMIT, "an upgrade behind too many requests under way");
+	emit_request(&r, sink);
+	push_pending(s, &r);
+	if (r.fields.has_coding)
+		s->phase[DIS_TO_SERVER] = PHASE_CHUNK;
+	return done(head.n, r.fields.length);
+}
+
+static struct dis_result feed_head(struct http_state *s, struct bytes in,
+				   const struct dis_sink *sink)
+{
+	struct http_request_line line;
+	const struct http_scan scan = http_scan(in, true);
+	/* Some servers act on a request line alone, so it is judged before its LF can pass. */
+	const char *why =
+		scan.first && scan.status != DIS_DONE
+			? http_parse_request_line(bytes_slice(in, 0, scan.first - 2), &line)
+			: NULL;
+	if (why)
+		return malformed(why);
+	if (scan.status == DIS_DONE)
+		return take_request(s, bytes_slice(in, 0, scan.n), scan.first, sink);
+	return scan.status == DIS_MORE ? more(0) : refuse(scan.status, scan.why);
+}
+
+static struct dis_result feed_start(struct http_state *s, struct bytes in,
+				    const struct dis_sink *sink)
+{
+	if (s->is_switching)
+		return malformed("bytes behind an upgrade request that is not answered");
+	/* One empty line before a request is customary (RFC 9112 section 2.2). */
+	const bool has_cr = in.p[0] == '\r';
+	const size_t lead = has_cr && in.n > 1 && in.p[1] == '\n' ? 2 : 0;
+	if (has_cr && in.n == 1)
+		return more(2);
+	struct dis_result r;
+	const struct bytes rest = bytes_from(in, lead);
+	if (rest.n == 0)
+		return more(in.n + 1);
+	if (claim(s, rest, sink, &r))
+		r = feed_head(s, rest, sink);
+	if (r.status == DIS_MORE)
+		r.want = in.n + 1;
+	if (r.status == DIS_DONE)
+		r.consumed += lead;
+	return r;
+}
+
+/* ---------------------------------------------------------------- bodies, both directions */
+
+static struct dis_result feed_chunk_line(uint8_t *phase, struct bytes in)
+{
+	const size_t lead = *phase == PHASE_NEXT ? 2 : 0;
+	if (in.n < lead)
+		return in.p[0] == '\r' ? more(lead) : malformed("a chunk longer than its size");
+	if (lead && (in.p[0] != '\r' || in.p[1] != '\n'))
+		return malformed("a chunk longer than its size");
+	const struct bytes rest = bytes_from(in, lead);
+	const struct bytes line = bytes_slice(rest, 0, HTTP_CHUNK_LINE_MAX);
+	const size_t lf = bytes_find(line, '\n'), cr = bytes_find(line, '\r');
+	if (cr + 1 < lf || (lf < line.n && cr > lf) || bytes_find(line, '\0') < line.n)
+		return malformed("a stray CR, LF or NUL in a chunk line");
+	if (lf == line.n && line.n == HTTP_CHUNK_LINE_MAX)
+		return refuse(DIS_LIMIT, "chunk line too long");
+	if (lf == line.n)
+		return more(in.n + 1);
+	uint64_t size;
+	const char *why = http_parse_chunk_line(bytes_slice(line, 0, lf - 1), &size);
+	if (why)
+		return malformed(why);
+	*phase = size ? PHASE_NEXT : PHASE_TRAILER;
+	return done(lead + lf + 1, size);
+}
+
+static struct dis_result feed_trailer(uint8_t *phase, struct bytes in)
+{
+	struct http_fields fields;
+	const struct http_scan scan = http_scan(in, false);
+	if (scan.status == DIS_MORE)
+		return more(in.n + 1);
+	if (scan.status != DIS_DONE)
+		return refuse(scan.status, scan.why);
+	const char *why =
+		http_parse_fields(bytes_slice(in, 0, scan.n), HTTP_TRAILER, true, &fields);
+	if (why)
+		return malformed(why);
+	*phase = PHASE_START;
+	return done(scan.n, 0);
+}
+
+/* ---------------------------------------------------------------- server: replies */
+
+struct reply {
+	struct bytes status;
+	struct http_fields fields;
+	bool is_1_1;
+};
+
+static const char *parse_reply(struct bytes head, size_t first, struct reply *r)
+{
+	*r = (struct reply){0};
+	const char *why =
+		http_parse_status_line(bytes_slice(head, 0, first - 2), &r->status, &r->is_1_1);
+	return why ? why
+		   : http_parse_fields(bytes_from(head, first), HTTP_REPLY, r->is_1_1, &r->fields);
+}
+
+static void emit_reply(const struct reply *r, const struct dis_sink *sink)
+{
+	struct draft d;
+	d.n = 0;
+	d.flags = 0;
+	put_media_type(&d, r->fields.content_type);
+	if (r->fields.has_length)
+		put_number(&d, F_LENGTH, r->fields.length);
+	put_text(&d, F_STATUS, r->status);
+	emit(sink, DIS_REPLY, &d);
+}
+
+/* The answer opens a tunnel or another protocol: from here on nothing can be read. */
+static struct dis_result stop(const struct reply *r, struct bytes head, struct bytes protocol,
+			      const struct dis_sink *sink)
+{
+	struct draft d;
+	d.n = 0;
+	d.flags = 0;
+	emit_reply(r, sink);
+	put_text(&d, F_OPAQUE, protocol);
+	emit(sink, DIS_OPAQUE, &d);
+	return (struct dis_result){.status = DIS_STOPPED, .consumed = head.n};
+}
+
+static struct dis_result take_switch(const struct http_state *s, const struct reply *r,
+				     struct bytes head, const struct dis_sink *sink)
+{
+	const struct bytes asked = bytes_of(s->upgrade, s->n_upgrade);
+	if (s->n_pending == 0 || s->pending[s->first] != PENDING_UPGRADE)
+		return malformed("a change of protocol that nobody asked for");
+	if (s->phase[DIS_TO_SERVER] != PHASE_START)
+		return malformed("a change of protocol within a request body");
+	if (!r->fields.has_upgrade || !bytes_equal_nocase(r->fields.upgrade, asked))
+		return malformed("a change to another protocol than was asked for");
+	return stop(r, head, asked, sink);
+}
+
+static struct dis_result take_final(struct http_state *s, const struct reply *r, struct bytes head,
+				    const struct dis_sink *sink)
+{
+	const bool is_asked = s->n_pending > 0;
+	const enum pending kind = is_asked ? s->pending[s->first] : PENDING_PLAIN;
+	if (!is_asked && !bytes_is(r->status, "408"))
+		return malformed("a reply that nobody asked for");
+	if (kind == PENDING_CONNECT && r->status.p[0] == '2')
+		return stop(r, head, bytes_str("tunnel"), sink);
+	emit_reply(r, sink);
+	pop_pending(s);
+	/* Servers announce by 408 that they close an idle connection. */
+	if (!is_asked) {
+		s->phase[DIS_TO_CLIENT] = PHASE_CLOSE;
+		return done(head.n, 0);
+	}
+	if (kind == PENDING_HEAD || bytes_is(r->status, "204") || bytes_is(r->status, "304"))
+		return done(head.n, 0);
+	if (r->fields.has_coding)
+		s->phase[DIS_TO_CLIENT] = PHASE_CHUNK;
+	else if (!r->fields.has_length)
+		s->phase[DIS_TO_CLIENT] = PHASE_CLOSE;
+	return done(head.n, r->fields.length);
+}
+
+static struct dis_result take_reply(struct http_state *s, struct bytes head, size_t first,
+				    const struct dis_sink *sink)
+{
+	struct reply r;
+	const char *why = parse_reply(head, first, &r);
+	if (why)
+		return malformed(why);
+	if (bytes_is(r.status, "101"))
+		return take_switch(s, &r, head, sink);
+	if (r.status.p[0] != '1')
+		return take_final(s, &r, head, sink);
+	if (s->n_pending == 0)
+		return malformed("a reply that nobody asked for");
+	emit_reply(&r, sink);
+	return done(head.n, 0);
+}
+
+static struct dis_result feed_reply(struct http_state *s, struct bytes in,
+				    const struct dis_sink *sink)
+{
+	if (s->is_lost)
+		return refuse(DIS_LIMIT, "more requests under way than can be followed");
+	const struct http_scan scan = http_scan(in, true);
+	if (scan.status == DIS_DONE)
+		return take_reply(s, bytes_slice(in, 0, scan.n), scan.first, sink);
+	return scan.status == DIS_MORE ? more(in.n + 1) : refuse(scan.status, scan.why);
+}
+
+/* ---------------------------------------------------------------- the dissector */
+
+static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir dir, struct bytes in,
+				   const struct dis_sink *sink)
+{
+	struct http_state *s = state;
+	(void)ip_proto; /* TCP is the only one offered */
+	if (in.n == 0)
+		return more(1);
+	if (dir == DIS_TO_CLIENT && !s->is_claimed)
+		return refuse(DIS_NOT_MINE, "the server speaks first");
+	switch ((enum phase)s->phase[dir]) {
+	case PHASE_START:
+		return dir == DIS_TO_SERVER ? feed_start(s, in, sink) : feed_reply(s, in, sink);
+	case PHASE_CHUNK:
+	case PHASE_NEXT:
+		return feed_chunk_line(&s->phase[dir], in);
+	case PHASE_TRAILER:
+		return feed_trailer(&s->phase[dir], in);
+	case PHASE_CLOSE:
+		break;
+	}
+	return done(in.n, 0);
+}
+
+/* Replies matter only where one may change the protocol. Before the first head is whole that is unknown. */
+static bool http_needs_replies(const void *state)
+{
+	const struct http_state *s = state;
+	return !s->has_request || s->is_switching;
+}
+
+/* ---------------------------------------------------------------- sentences of policy tests */
+
+struct text {
+	uint8_t p[HTTP_LINE_MAX];
+	size_t n;
+	bool is_full;
+};
+
+static void text_add(struct text *t, struct bytes b)
+{
+	if (b.n > sizeof t->p - t->n) {
+		t->is_full = true;
+		return;
+	}
+	if (b.n)
+		memcpy(t->p + t->n, b.p, b.n);
+	t->n += b.n;
+}
+
+static void text_line(struct text *t, const char *name, struct bytes value)
+{
+	text_add(t, bytes_str(name));
+	text_add(t, value);
+	text_add(t, bytes_str("\r\n"));
+}
+
+static struct bytes next_word(struct bytes *text)
+{
+	while (text->n && text->p[0] == ' ')
+		*text = bytes_from(*text, 1);
+	const struct bytes word = bytes_slice(*text, 0, bytes_find(*text, ' '));
+	*text = bytes_from(*text, word.n);
+	return word;
+}
+
+struct sentence {
+	struct bytes host, version, type, agent, upgrade;
+};
+
+/* [name=value] or [HTTP/1.0] */
+static bool take_option(struct sentence *s, struct bytes word)
+{
+	if (word.n < 3 || word.p[0] != '[' || word.p[word.n - 1] != ']')
+		return false;
+	const struct bytes inner = bytes_slice(word, 1, word.n - 2);
+	const size_t equals = bytes_find(inner, '=');
+	const struct bytes name = bytes_slice(inner, 0, equals);
+	struct bytes *slot = bytes_is(name, "host")	 ? &s->host
+			     : bytes_is(name, "type")	 ? &s->type
+			     : bytes_is(name, "agent")	 ? &s->agent
+			     : bytes_is(name, "upgrade") ? &s->upgrade
+							 : NULL;
+	if (equals == inner.n) {
+		s->version = inner;
+		return true;
+	}
+	if (slot)
+		*slot = bytes_from(inner, equals + 1);
+	return slot != NULL;
+}
+
+/* Writes the request that the sentence means and reads it as if it came from the network. */
+static bool http_say(struct bytes text, const struct dis_sink *sink)
+{
+	const struct bytes method = next_word(&text), target = next_word(&text);
+	struct sentence s = {.version = bytes_str("HTTP/1.1")};
+	for (struct bytes word = next_word(&text); word.n; word = next_word(&text))
+		if (!take_option(&s, word))
+			return false;
+	struct text head;
+	head.n = 0;
+	head.is_full = false;
+	text_add(&head, method);
+	text_add(&head, bytes_str(" "));
+	text_add(&head, target);
+	text_line(&head, " ", s.version);
+	const size_t first = head.n;
+	text_line(&head, "Host: ", s.host.n || !bytes_is(method, "CONNECT") ? s.host : target);
+	if (s.type.n)
+		text_line(&head, "Content-Type: ", s.type);
+	if (s.agent.n)
+		text_line(&head, "User-Agent: ", s.agent);
+	if (s.upgrade.n)
+		text_line(&head, "Upgrade: ", s.upgrade);
+	text_line(&head, "", (struct bytes){0});
+	struct request r;
+	const struct bytes all = bytes_of(head.p, head.n);
+	if (head.is_full || http_scan(all, true).n != all.n || parse_request(all, first, &r))
+		return false;
+	emit_request(&r, sink);
+	return true;
+}
+
+const struct dissector http_dissector;
+const struct dissector http_dissector = {
+	.name = "http",
+	.object = "http",
+	.ip_protos = {6},
+	.state_size = sizeof(struct http_state),
+	.max_unit = DIS_UNIT_MAX,
+	.fields = http_fields,
+	.n_fields = N_FIELDS,
+	.feed = http_feed,
+	.needs_replies = http_needs_replies,
+	.say = http_say,
+};

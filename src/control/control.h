@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control process: everything that needs root, files and the Docker socket, on one event base.
+ *
+ *    docker ----\                                   /--> supervise (engine)
+ *    inventory --> ids --> publish (policy image) -<
+ *    reload -----/                                  \--> firewall, once the engine has that image
+ *    engine's records --> records --> file, history, followers
+ *    control.sock --> answer_*()
+ *
+ * struct control is shared by the files of this folder and by nobody else. Event base's thread only.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "control/host.h"
+#include "control/options.h"
+#include "control/plan.h"
+#include "control/records.h"
+#include "control/supervise.h"
+#include "policy/compile.h"
+
+#include "bridgewarden/policy.h"
+
+struct docker;
+struct event;
+struct event_base;
+
+enum {
+	CONTROL_TICK_S = 1,
+	CONTROL_FLUSH_MS = 100, /* how long a record may wait for its file */
+	CONTROL_TAKE_UP_MS =
+		2, /* how often the engine is asked for its generation while one is awaited */
+	CONTROL_LATE_MS = 3000,	 /* after this the engine is late with a generation */
+	CONTROL_RELOADS_MAX = 8, /* clients that wait for one */
+};
+
+enum control_event {
+	ON_TERM,
+	ON_INT,
+	ON_HUP,
+	ON_USR1,
+	ON_TICK,    /* every second */
+	ON_FLUSH,   /* records */
+	ON_CHANGE,  /* a new image is wanted; runs after what is queued */
+	ON_TAKE_UP, /* has the engine the generation? */
+	N_CONTROL_EVENTS
+};
+
+/* The policy and the identities in force, as the image that the engine was given last. */
+struct in_force {
+	struct policy *policy;	 /* owned */
+	struct identity_set ids; /* what the image was compiled from */
+	struct host_addrs host;
+	struct policy_blob blob;
+	const struct policy_image *image; /* in blob; NULL before the first */
+	long today; /* what `expires` was compared with: days since 1970-01-01 */
+	uint32_t generation, epoch;
+};
+
+struct control {
+	struct options options;
+	gid_t group;
+	int lock_fd;
+	int exit_code;
+	struct event_base *base;
+	struct event *events[N_CONTROL_EVENTS];
+	struct records records;
+	struct api *api;
+	struct docker *docker;
+	struct supervise *supervise;
+	uint16_t queue_base; /* of the open queues */
+	/* identities as last heard; the merged set is compiled on ON_CHANGE */
+	struct identity_set docker_ids, inventory;
+	bool docker_enabled, docker_listed, docker_lost;
+	struct in_force now;
+	bool must_compile; /* the last attempt failed: again at the next tick */
+	/* the firewall: applied once the engine has now.generation */
+	struct firewall *firewall;
+	struct plan applied; /* interfaces NULL: never */
+	bool must_apply;     /* also when the plan did not change */
+	bool awaits_engine;
+	uint64_t awaits_since_ms;
+	bool said_late;
+	uint64_t n_applied, n_reapplied, n_apply_failures;
+	struct error firewall_error; /* text "" when fine */
+	bool is_ready;
+	uint64_t waiting_reloads[CONTROL_RELOADS_MAX]; /* ids of API clients */
+	size_t n_waiting_reloads;
+};
+
+/* Runs the daemon until it is told to end. Exit code. */
+int control_run(const struct options *options);
+
+/* Loads the file, runs its tests, says so. Exit code. */
+int control_check(const struct options *options);
+
+/* publish.c. Compiles what is known now (with `policy`, or with the one in force when NULL), gives it to the engine and
+ * lets the firewall follow. Success takes the policy over; on failure everything stays as it is. */
+int publish_now(struct control *c, struct policy *policy, struct error *err);
+long publish_today(void);
+void in_force_fini(struct in_force *now);
+
+/* answers to API requests: status.c, flows.c, explain.c */
+void answer_status(struct control *c, struct api_client *client);
+void answer_ids(struct control *c, struct api_client *client);
+void answer_flows(struct control *c, struct api_client *client, const json_t *request);
+void answer_explain(struct control *c, struct api_client *client, const json_t *request);
+
+#endif

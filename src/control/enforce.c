@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "control/enforce.h"
+
+#include "base/log.h"
+#include "control/notify.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { SLOW_AFTER_MS = 200, SLOW_MS = 20 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with a valid clock */
+	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+static uint64_t waited_ms(const struct control *c)
+{
+	return now_ms() - c->awaits_since_ms;
+}
+
+static void ask_again(struct control *c)
+{
+	unsigned ms = waited_ms(c) < SLOW_AFTER_MS ? CONTROL_TAKE_UP_MS : SLOW_MS;
+	struct timeval later = {.tv_usec = (suseconds_t)ms * 1000};
+	(void)event_add(c->events[ON_TAKE_UP], &later); /* made at start: adding cannot fail */
+}
+
+void enforce_await(struct control *c)
+{
+	c->awaits_engine = true;
+	c->awaits_since_ms = now_ms();
+	c->said_late = false;
+	ask_again(c);
+}
+
+void enforce_answer_later(struct control *c, struct api_client *client)
+{
+	if (c->n_waiting_reloads == CONTROL_RELOADS_MAX)
+		api_end(client, EXIT_FAILURE,
+			"published; too many wait for the engine to take it up");
+	else
+		c->waiting_reloads[c->n_waiting_reloads++] = api_client_id(client);
+}
+
+static void answer_reloads(struct control *c, const char *error)
+{
+	for (size_t i = 0; i < c->n_waiting_reloads; i++) {
+		struct api_client *client = api_find(c->api, c->waiting_reloads[i]);
+		if (!client)
+			continue;
+		json_t *line =
+			json_pack("{s:b, s:I, s:I}", "loaded", 1, "generation",
+				  (json_int_t)c->now.generation, "epoch", (json_int_t)c->now.epoch);
+		(void)api_send(client, line); /* gone: nobody to tell */
+		api_end(client, error ? EXIT_FAILURE : EXIT_SUCCESS, error);
+	}
+	c->n_waiting_reloads = 0;
+}
+
+static void say_failure(struct control *c, const struct error *err)
+{
+	c->n_apply_failures++;
+	c->must_apply = true;
+	/* Each second while it lasts: until it succeeds, traffic is not judged as the policy says. */
+	log_error("firewall: cannot apply, trying again: %s", err->text);
+	if (strcmp(c->firewall_error.text, err->text) != 0)
+		records_engine(&c->records, "firewall-failed", err->text);
+	c->firewall_error = *err;
+}
+
+static int plan_now(const struct control *c, struct plan *out)
+{
+	struct plan_inputs inputs = {
+		.policy = c->now.policy,
+		.ids = &c->now.ids,
+		.queue_base = c->queue_base,
+		.n_queues = supervise_n_workers(c->supervise),
+		.epoch = c->now.epoch,
+	};
+	return plan_make(&inputs, out);
+}
+
+static void become_ready(struct control *c)
+{
+	if (c->is_ready)
+		return;
+	c->is_ready = true;
+	log_info("ready: generation=%u rules=%zu endpoints=%zu bridges=%zu", c->now.generation,
+		 policy_n_rules(c->now.policy), c->now.ids.n_endpoints,
+		 c->applied.firewall.n_interfaces);
+	records_engine(&c->records, "ready", NULL);
+	notify_service_manager("READY=1");
+}
+
+static void apply(struct control *c, struct plan *plan)
+{
+	struct error err = {""};
+	if (firewall_apply(c->firewall, &plan->firewall, &err)) {
+		say_failure(c, &err);
+		return;
+	}
+	if (c->firewall_error.text[0])
+		log_info("firewall: applied after all");
+	c->firewall_error = (struct error){""};
+	c->must_apply = false;
+	c->n_applied++;
+	struct plan before = c->applied;
+	c->applied = *plan;
+	*plan = before; /* freed by the caller */
+	become_ready(c);
+}
+
+/* Makes the host match what is in force, when it does not or must_apply is set. */
+static void apply_if_needed(struct control *c)
+{
+	struct plan plan = {0};
+	if (plan_now(c, &plan)) {
+		struct error err = {"no memory"};
+		say_failure(c, &err);
+		return;
+	}
+	if (c->must_apply || c->n_applied == 0 || !plan_equal(&plan, &c->applied))
+		apply(c, &plan);
+	plan_fini(&plan);
+}
+
+static void say_late(struct control *c)
+{
+	c->said_late = true;
+	log_error("engine: has not taken up generation %u after %d ms; the firewall waits for it",
+		  c->now.generation, CONTROL_LATE_MS);
+	records_engine(&c->records, "late", NULL);
+	answer_reloads(
+		c, "published, but the engine has not taken it up yet; see 'bridgewarden status'");
+}
+
+void enforce_on_take_up(struct control *c)
+{
+	if (!supervise_has_generation(c->supervise, c->now.generation)) {
+		if (!c->said_late && waited_ms(c) >= CONTROL_LATE_MS)
+			say_late(c);
+		ask_again(c);
+		return;
+	}
+	c->awaits_engine = false;
+	apply_if_needed(c);
+	answer_reloads(c, c->firewall_error.text[0] ? c->firewall_error.text : NULL);
+}
+
+static void check(struct control *c)
+{
+	struct error err = {""};
+	int rc = firewall_check(c->firewall, &err);
+	if (rc < 0) {
+		log_error("firewall: cannot check: %s", err.text);
+	} else if (rc > 0) {
+		log_warn("firewall: our rules were changed by somebody, putting them back");
+		records_engine(&c->records, "firewall-restored",
+			       "our rules were changed by somebody");
+		c->n_reapplied++;
+		c->must_apply = true;
+	}
+}
+
+/* The engine has not the new image yet, but what was applied must stay in place. */
+static void put_back(struct control *c)
+{
+	struct error err = {""};
+	if (firewall_apply(c->firewall, &c->applied.firewall, &err))
+		say_failure(c, &err);
+}
+
+void enforce_on_tick(struct control *c)
+{
+	if (!c->now.image)
+		return;
+	if (c->n_applied && !c->must_apply)
+		check(c);
+	if (!c->awaits_engine)
+		apply_if_needed(c);
+	else if (c->n_applied && c->must_apply)
+		put_back(c);
+}

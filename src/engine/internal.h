@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the engine share among themselves. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "engine/deadline.h"
+#include "engine/worker.h"
+#include "packet/rewrite.h"
+
+/* A packet whose verdict waits. Its bytes stay with the kernel; only what is needed to answer is kept. */
+struct held {
+	uint32_t id, mark;
+	uint32_t next;	   /* in the flow's list, or in the free list */
+	uint32_t seq, n;   /* TCP payload */
+	uint8_t dir;
+	bool is_stale;	   /* bytes in it were edited: drop it, the resend leaves with the canonical ones */
+};
+
+struct worker {
+	struct worker_setup setup;
+	struct shard shard;
+	struct inspect inspect;
+	const struct policy_image *image;
+	const struct policy_settings *settings;
+	struct engine_time now;
+	struct held *held;
+	uint32_t free_held;
+	struct deadlines deadlines;
+	uint32_t sweep; /* where idle expiry goes on */
+	uint8_t scratch[DIS_UNIT_MAX];
+	_Alignas(16) uint8_t probe_state[SESSION_BYTES];
+	_Alignas(8) uint8_t record[EVENT_MAX];
+};
+
+/* The packet in hand, while it is judged. */
+struct turn {
+	struct worker *w;
+	struct capture_packet *cp;
+	struct packet p;
+	unsigned dir;	 /* side of the flow that sent it */
+	bool is_changed; /* cp->data was changed: checksums and payload must go with the verdict */
+	bool is_answered;
+};
+
+/* answer.c: the one place where a packet's verdict is given */
+void answer_accept(struct turn *t, struct flow *flow /* its mark rides along; or NULL */);
+void answer_drop(struct turn *t);
+void answer_hold(struct turn *t, struct flow *flow); /* drops when nothing more can be held */
+void held_init(struct worker *w);
+void held_release(struct worker *w, struct flow *flow); /* accept all */
+void held_discard(struct worker *w, struct flow *flow); /* drop all */
+void held_mark_stale(struct worker *w, struct flow *flow, unsigned dir, uint32_t seq, uint32_t n);
+
+/* segment.c: TCP payload of a followed flow */
+enum inspect_status segment_take(struct turn *t, struct flow *flow);
+
+/* settle.c: what a status of inspect means for the flow */
+void settle(struct turn *t /* or NULL */, struct worker *w, struct flow *flow, enum inspect_status status);
+void settle_mark(struct worker *w, struct flow *flow);
+void flow_close(struct worker *w, struct flow *flow, enum flow_end end);
+void flow_set_deadline(struct worker *w, struct flow *flow, uint64_t after_ns);
+
+/* refuse.c: tell both sides */
+void refuse_flow(struct worker *w, struct flow *flow);
+void refuse_packet(struct worker *w, const struct packet *p); /* a packet without a flow */
+const char *refusal_name(const struct worker *w, uint8_t ip_proto);
+
+/* record.c */
+void record_flow(struct worker *w, const struct flow *flow);
+void record_violation(struct worker *w, const struct flow *flow, const struct policy_decision *d, const char *found,
+		      const char *why);
+void record_judged(struct worker *w, struct flow *flow, unsigned dir, const struct dis_event *event,
+		   const struct policy_decision *d);
+
+#endif

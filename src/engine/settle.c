@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an answer of inspect means for the flow, for what it holds, and for the packet in hand. */
+#include "engine/internal.h"
+
+#include "flow/tcp.h"
+#include "stream/reasm.h"
+
+#include <netinet/in.h>
+
+enum {
+	/* Judged bytes that may be kept for resends while the receiver's acknowledgements are not seen. */
+	UNSEEN_WINDOW = 32 * 1024,
+};
+
+void flow_set_deadline(struct worker *w, struct flow *flow, uint64_t after_ns)
+{
+	flow->deadline_ns = w->now.mono_ns + after_ns;
+	struct deadline d = {
+		.at_ns = flow->deadline_ns,
+		.flow_id = flow->id,
+		.flow = (uint32_t)(flow - w->shard.flows),
+	};
+	(void)deadlines_add(&w->deadlines, &d); /* full: the sweep finds it, seconds later */
+}
+
+void flow_close(struct worker *w, struct flow *flow, enum flow_end end)
+{
+	if (flow->end == FLOW_END_NONE)
+		flow->end = (uint8_t)end;
+	held_discard(w, flow);
+	record_flow(w, flow);
+	counter_inc(w->setup.counters, COUNTER_FLOWS_CLOSED);
+	flow_remove(&w->shard, flow);
+}
+
+/* The replies of this flow need not come up any more. */
+static void stop_seeing_replies(struct worker *w, struct flow *flow)
+{
+	struct half *replies = &flow->half[1];
+	flow->replies_unseen = true;
+	flow->was_offloaded = true;
+	replies->is_blind = true;
+	replies->is_tracked = false;
+	reasm_drop_all(&w->shard.chunks, replies);
+}
+
+static bool waits_for_acks(const struct flow *flow)
+{
+	return flow->replies_unseen && flow->half[0].kept > UNSEEN_WINDOW;
+}
+
+void settle_mark(struct worker *w, struct flow *flow)
+{
+	if (flow->phase == FLOW_PASSED) {
+		if (flow->mark != MARK_OFFLOADED)
+			counter_inc(w->setup.counters, COUNTER_FLOWS_OFFLOADED);
+		flow->mark = MARK_OFFLOADED;
+		flow->was_offloaded = true;
+	} else if (waits_for_acks(flow)) {
+		flow->mark = MARK_BOTH;
+		flow->kernel_mark = MARK_NONE; /* say it until an acknowledgement comes */
+	} else if (inspect_can_spare_replies(&w->inspect, flow) && !flow->half[1].has_fin) {
+		if (!flow->replies_unseen)
+			stop_seeing_replies(w, flow);
+		flow->mark = MARK_REQUESTS;
+	} else {
+		flow->mark = MARK_BOTH;
+	}
+}
+
+static void note_farewell(struct flow *flow)
+{
+	for (int side = 0; side < 2; side++) {
+		struct half *h = &flow->half[side];
+		if (h->has_fin && h->next == h->fin)
+			h->fin_passed = true;
+	}
+	if (flow->tcp != FLOW_TCP_OPEN && flow->tcp != FLOW_TCP_CLOSING)
+		return;
+	unsigned fins = flow->half[0].fin_passed + flow->half[1].fin_passed;
+	if (fins > 0) {
+		flow->tcp = fins == 2 ? FLOW_TCP_CLOSED : FLOW_TCP_CLOSING;
+		flow->end = FLOW_END_FIN;
+	}
+}
+
+static void let_pass(struct turn *t, struct worker *w, struct flow *flow)
+{
+	for (int side = 0; side < 2; side++)
+		flow->half[side].passed = flow->half[side].next;
+	note_farewell(flow);
+	if (flow->phase != FLOW_IDENTIFYING)
+		flow->deadline_ns = 0;
+	settle_mark(w, flow);
+	held_release(w, flow);
+	if (t && !t->is_answered)
+		answer_accept(t, flow);
+	for (int side = 0; side < 2; side++)
+		reasm_release(&w->shard.chunks, &flow->half[side]);
+}
+
+/* Nothing can change the verdict any more: stop following the stream. */
+static void let_go(struct turn *t, struct worker *w, struct flow *flow)
+{
+	flow->phase = FLOW_PASSED;
+	if (flow->verdict == VERDICT_PENDING)
+		flow->verdict = VERDICT_ALLOW;
+	let_pass(t, w, flow);
+	for (int side = 0; side < 2; side++) {
+		flow->half[side].is_tracked = false;
+		reasm_drop_all(&w->shard.chunks, &flow->half[side]);
+	}
+	flow->tcp = flow->tcp == FLOW_TCP_CLOSED ? FLOW_TCP_CLOSED : FLOW_TCP_NONE;
+}
+
+/* What was judged before the denied unit and stands in the same segment may still go (THREATS R4: trim). */
+static void pass_judged_part(struct turn *t, struct flow *flow)
+{
+	struct half *h = &flow->half[t->dir];
+	bool follows = flow->ip_proto == IPPROTO_TCP && h->is_tracked && h->passed == t->p.seq;
+	if (!follows || !seq_after(h->fed, t->p.seq) || flow->n_held > 0)
+		return;
+	packet_trim_data(&t->p, t->cp->data, h->fed - t->p.seq);
+	packet_clear_flags(&t->p, t->cp->data, TCP_FIN);
+	t->is_changed = true;
+	h->passed = h->fed;
+	answer_accept(t, flow);
+}
+
+static void deny(struct turn *t, struct worker *w, struct flow *flow)
+{
+	bool followed = flow->half[0].is_tracked;
+	counter_inc(w->setup.counters, COUNTER_REFUSED);
+	if (t && !t->is_answered && followed)
+		pass_judged_part(t, flow);
+	flow->end = FLOW_END_REFUSED;
+	flow->mark = MARK_BOTH;
+	flow->deadline_ns = 0;
+	flow->phase = FLOW_DENIED;
+	if (followed || !t)
+		refuse_flow(w, flow);
+	else
+		held_discard(w, flow);
+	if (t && (!followed || flow->ip_proto != IPPROTO_TCP))
+		refuse_packet(w, &t->p);
+	if (t && !t->is_answered)
+		answer_drop(t);
+	for (int side = 0; side < 2; side++)
+		reasm_drop_all(&w->shard.chunks, &flow->half[side]);
+}
+
+static void wait(struct turn *t, struct worker *w, struct flow *flow)
+{
+	if (flow->is_lenient) {
+		let_pass(t, w, flow);
+		return;
+	}
+	if (!t || t->is_answered)
+		return;
+	bool first = flow->half[0].next != flow->half[0].passed || flow->half[1].next != flow->half[1].passed;
+	if (first && flow->n_held == 0)
+		flow_set_deadline(w, flow, w->setup.hold_timeout_ns);
+	answer_hold(t, flow);
+}
+
+void settle(struct turn *t, struct worker *w, struct flow *flow, enum inspect_status status)
+{
+	switch (status) {
+	case INSPECT_WAIT:
+		wait(t, w, flow);
+		return;
+	case INSPECT_PASS:
+		let_pass(t, w, flow);
+		return;
+	case INSPECT_FINAL:
+		let_go(t, w, flow);
+		return;
+	case INSPECT_DENY:
+		deny(t, w, flow);
+		return;
+	}
+}

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/internal.h"
+
+#include "flow/tcp.h"
+#include "packet/decode.h"
+#include "stream/reasm.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#define SECONDS UINT64_C(1000000000)
+#define MILLISECONDS UINT64_C(1000000)
+
+enum { SWEEP_PER_TICK = 1024 };
+
+/* ---- life ---- */
+
+static void hook_judged(void *ctx, struct flow *f, unsigned dir, const struct dis_event *event,
+			const struct policy_decision *d)
+{
+	record_judged(ctx, f, dir, event, d);
+}
+
+static void hook_violation(void *ctx, struct flow *f, const struct policy_decision *d, const char *found,
+			   const char *why)
+{
+	record_violation(ctx, f, d, found, why);
+}
+
+static void hook_edited(void *ctx, struct flow *f, unsigned dir, uint32_t seq, struct bytes with)
+{
+	held_mark_stale(ctx, f, dir, seq, (uint32_t)with.n);
+}
+
+int worker_new(const struct worker_setup *setup, struct worker **out)
+{
+	struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	memset(w, 0, sizeof(*w));
+	w->setup = *setup;
+	w->held = calloc(setup->max_held, sizeof(*w->held));
+	uint32_t lost = shard_adopt(&w->shard, setup->shard);
+	if (!w->held || deadlines_init(&w->deadlines, 2 * (size_t)w->shard.header->max_flows) < 0) {
+		worker_free(w);
+		return -ENOMEM;
+	}
+	counter_add(setup->counters, COUNTER_STATE_LOST, lost);
+	held_init(w);
+	w->inspect = (struct inspect){
+		.shard = &w->shard,
+		.scratch = w->scratch,
+		.probe_state = w->probe_state,
+		.judged = hook_judged,
+		.violation = hook_violation,
+		.edited = hook_edited,
+		.ctx = w,
+	};
+	*out = w;
+	return 0;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	deadlines_fini(&w->deadlines);
+	free(w->held);
+	free(w);
+}
+
+/* ---- one flow at a time ---- */
+
+static void begin_turn(struct flow *f)
+{
+	atomic_store_explicit(&f->turn, atomic_load_explicit(&f->turn, memory_order_relaxed) | 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static void end_turn(struct flow *f)
+{
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&f->turn, (atomic_load_explicit(&f->turn, memory_order_relaxed) | 1) + 1,
+			      memory_order_release);
+}
+
+/* Who the two sides are, in the image of now. False: a managed address that nobody owns (yet). */
+static bool identify_sides(struct worker *w, struct flow *f)
+{
+	struct policy_owner from = policy_owner(w->image, &f->addr[0]);
+	struct policy_owner to = policy_owner(w->image, &f->addr[1]);
+	f->subject = (struct policy_subject){
+		.from = from.identity,
+		.to = to.identity,
+		.to_port = f->ip_proto == IPPROTO_TCP || f->ip_proto == IPPROTO_UDP ? f->port[1] : 0,
+		.ip_proto = f->ip_proto,
+		.from_container = from.is_container,
+		.to_container = to.is_container,
+	};
+	memcpy(f->mac[0], from.mac, 6);
+	memcpy(f->mac[1], to.mac, 6);
+	f->has_mac[0] = from.has_mac;
+	f->has_mac[1] = to.has_mac;
+	f->generation = w->settings->generation;
+	return from.is_known && to.is_known;
+}
+
+static bool is_spoofed(const struct flow *f, unsigned dir, const struct capture_packet *cp)
+{
+	return f->has_mac[dir] && cp->has_mac && memcmp(f->mac[dir], cp->mac, 6) != 0;
+}
+
+static void deny_connection(struct turn *t, struct flow *f, enum reason reason)
+{
+	struct worker *w = t->w;
+	struct policy_decision d = {
+		.verdict = VERDICT_DENY,
+		.mode = MODE_ENFORCE,
+		.reason = reason,
+		.rule = POLICY_NO_RULE,
+		.log_deny = true,
+	};
+	f->verdict = VERDICT_DENY;
+	f->reason = (uint8_t)reason;
+	f->mode = MODE_ENFORCE;
+	f->rule = POLICY_NO_RULE;
+	record_violation(w, f, &d, NULL, NULL);
+}
+
+/* ---- new flows ---- */
+
+static struct flow_key key_of(const struct packet *p)
+{
+	struct flow_key key = {
+		.addr = {p->src, p->dst},
+		.port = {p->src_port, p->dst_port},
+		.ip_proto = p->ip_proto,
+	};
+	if (p->ip_proto == IPPROTO_ICMP || p->ip_proto == IPPROTO_ICMPV6)
+		key.port[1] = key.port[0]; /* the identifier */
+	return key;
+}
+
+static struct flow *create_flow(struct turn *t)
+{
+	struct worker *w = t->w;
+	struct flow_key key = key_of(&t->p);
+	struct flow *f = flow_add(&w->shard, &key, w->setup.number);
+	if (!f) {
+		counter_inc(w->setup.counters, COUNTER_FLOWS_FULL);
+		return NULL;
+	}
+	f->start_ns = w->now.real_ns;
+	f->seen_ns = w->now.mono_ns;
+	f->epoch = w->settings->epoch;
+	counter_inc(w->setup.counters, COUNTER_FLOWS_NEW);
+	return f;
+}
+
+static void wait_for_identity(struct turn *t, struct flow *f)
+{
+	f->phase = FLOW_WAITING;
+	flow_set_deadline(t->w, f, t->w->settings->unknown_hold_ms * MILLISECONDS);
+	answer_hold(t, f);
+}
+
+/* A connection refused at its first packet leaves nothing behind but the record. */
+static void refuse_new(struct turn *t, struct flow *f)
+{
+	counter_inc(t->w->setup.counters, COUNTER_REFUSED);
+	refuse_packet(t->w, &t->p);
+	answer_drop(t);
+	counter_inc(t->w->setup.counters, COUNTER_FLOWS_CLOSED);
+	flow_remove(&t->w->shard, f);
+}
+
+/* Judged by its subject alone; the first packet is answered accordingly. */
+static void open_flow(struct turn *t, struct flow *f)
+{
+	struct worker *w = t->w;
+	f->phase = FLOW_IDENTIFYING;
+	enum inspect_status status = inspect_rejudge(&w->inspect, f);
+	if (status == INSPECT_DENY) {
+		refuse_new(t, f);
+		return;
+	}
+	if (f->ip_proto == IPPROTO_TCP && status == INSPECT_WAIT) {
+		f->mark = MARK_BOTH; /* also wipes what an older connection of the tuple may have left */
+		flow_set_deadline(w, f, w->setup.silent_timeout_ns);
+		answer_accept(t, f);
+		return;
+	}
+	if (f->ip_proto == IPPROTO_UDP && status == INSPECT_WAIT)
+		status = inspect_datagram(&w->inspect, f, 0, t->p.data);
+	else if (status == INSPECT_WAIT)
+		status = inspect_give_up(&w->inspect, f, REASON_UNIDENTIFIED);
+	settle(t, w, f, status);
+}
+
+static void new_flow(struct turn *t)
+{
+	struct worker *w = t->w;
+	struct flow *f = create_flow(t);
+	if (!f) {
+		answer_drop(t);
+		return;
+	}
+	begin_turn(f);
+	if (f->ip_proto == IPPROTO_TCP) {
+		if (t->p.data.n > 0) {
+			packet_trim_data(&t->p, t->cp->data, 0); /* data in a SYN (T53, T54) comes again */
+			t->is_changed = true;
+		}
+		tcp_begin_half(&f->half[0], &t->p);
+		f->tcp = FLOW_TCP_SYN_SENT;
+	}
+	f->half[0].packets = 1;
+	f->half[0].bytes = t->p.raw.n;
+	bool known = identify_sides(w, f);
+	if (is_spoofed(f, 0, t->cp)) {
+		counter_inc(w->setup.counters, COUNTER_SPOOFED);
+		deny_connection(t, f, REASON_SPOOFED);
+		answer_drop(t);
+		flow_remove(&w->shard, f);
+	} else if (!known) {
+		wait_for_identity(t, f);
+	} else {
+		open_flow(t, f);
+	}
+	end_turn(f);
+}
+
+/* ---- connections whose beginning was not seen ---- */
+
+/* Decided by what is known without their first bytes, whichever side opened them. */
+static enum inspect_status judge_midstream(struct turn *t, struct flow *f, bool swap)
+{
+	struct worker *w = t->w;
+	if (swap) {
+		struct ip_addr addr = f->addr[0];
+		uint16_t port = f->port[0];
+		f->addr[0] = f->addr[1];
+		f->addr[1] = addr;
+		f->port[0] = f->port[1];
+		f->port[1] = port;
+	}
+	if (!identify_sides(w, f))
+		return INSPECT_WAIT;
+	struct policy_decision d;
+	policy_candidates(w->image, &f->subject, &f->candidates);
+	policy_decide_connection(w->image, &f->subject, &f->candidates, &d);
+	bool passes = (d.verdict == VERDICT_ALLOW && d.is_final) || w->settings->midstream == VERDICT_ALLOW ||
+		      (d.mode != MODE_ENFORCE && w->settings->mode != MODE_ENFORCE);
+	if (!passes || w->settings->midstream == VERDICT_DENY)
+		return INSPECT_WAIT;
+	f->verdict = VERDICT_ALLOW;
+	f->rule = d.rule;
+	f->pass_reason = d.is_final ? REASON_NONE : REASON_MIDSTREAM;
+	return INSPECT_FINAL;
+}
+
+static void midstream(struct turn *t)
+{
+	struct worker *w = t->w;
+	counter_inc(w->setup.counters, COUNTER_MIDSTREAM);
+	struct flow *f = t->p.tcp_flags & TCP_RST ? NULL : create_flow(t);
+	if (!f) {
+		answer_drop(t);
+		return;
+	}
+	begin_turn(f);
+	enum inspect_status status = judge_midstream(t, f, false);
+	if (status != INSPECT_FINAL)
+		status = judge_midstream(t, f, true);
+	if (status == INSPECT_FINAL) {
+		settle(t, w, f, INSPECT_FINAL);
+	} else {
+		deny_connection(t, f, REASON_MIDSTREAM);
+		refuse_new(t, f);
+	}
+	end_turn(f);
+}
+
+/* ---- packets of known flows ---- */
+
+/* The flow was handed to the kernel and would now have to be read: its bytes are lost to us. */
+static enum inspect_status passed_needs_inspection(struct turn *t, struct flow *f)
+{
+	if (t->w->settings->midstream == VERDICT_ALLOW || f->is_lenient)
+		return INSPECT_FINAL;
+	deny_connection(t, f, REASON_MIDSTREAM);
+	return INSPECT_DENY;
+}
+
+/* A waiting flow whose sides are known now. */
+static void resume_waiting(struct turn *t, struct worker *w, struct flow *f)
+{
+	f->deadline_ns = 0;
+	f->phase = FLOW_IDENTIFYING;
+	enum inspect_status status = inspect_rejudge(&w->inspect, f);
+	if (status == INSPECT_WAIT && f->ip_proto == IPPROTO_TCP) {
+		f->mark = MARK_BOTH;
+		flow_set_deadline(w, f, w->setup.silent_timeout_ns);
+		held_release(w, f); /* SYNs only: nothing else can come before an answer */
+	} else if (status == INSPECT_WAIT) {
+		/* The datagram's bytes are gone: drop it, its sender asks again. */
+		held_discard(w, f);
+	} else {
+		settle(t, w, f, status);
+	}
+}
+
+/* The image changed since the flow was judged. */
+static void refresh(struct turn *t, struct flow *f)
+{
+	struct worker *w = t->w;
+	if (f->epoch != w->settings->epoch)
+		f->kernel_mark = MARK_NONE; /* marks of another epoch mean nothing to the kernel */
+	f->epoch = w->settings->epoch;
+	bool known = identify_sides(w, f);
+	if (f->phase == FLOW_DENIED || (f->phase == FLOW_WAITING && !known))
+		return;
+	if (f->phase == FLOW_WAITING) {
+		resume_waiting(NULL, w, f);
+		return;
+	}
+	enum inspect_status status = inspect_rejudge(&w->inspect, f);
+	if (f->phase == FLOW_PASSED && (status == INSPECT_WAIT || status == INSPECT_PASS))
+		status = passed_needs_inspection(t, f);
+	if (status == INSPECT_DENY || (status == INSPECT_FINAL && f->phase != FLOW_PASSED))
+		settle(t, w, f, status);
+}
+
+/* Something came up that the kernel should have passed by itself: it has not got the mark. */
+static void renew_mark(struct turn *t, struct flow *f)
+{
+	if (t->p.ip_proto == IPPROTO_TCP && (t->p.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)))
+		return;
+	if (f->mark == MARK_OFFLOADED || (f->mark == MARK_REQUESTS && t->dir == 1))
+		f->kernel_mark = MARK_NONE;
+}
+
+static void passed_packet(struct turn *t, struct flow *f)
+{
+	if (t->p.ip_proto == IPPROTO_TCP && (t->p.tcp_flags & (TCP_FIN | TCP_RST))) {
+		bool reset = t->p.tcp_flags & TCP_RST;
+		f->half[t->dir].fin_passed = true;
+		f->end = reset ? FLOW_END_RST : FLOW_END_FIN;
+		if (reset || f->half[!t->dir].fin_passed)
+			f->tcp = FLOW_TCP_CLOSED;
+	}
+	renew_mark(t, f);
+	settle_mark(t->w, f);
+	answer_accept(t, f);
+}
+
+static void denied_packet(struct turn *t, struct flow *f)
+{
+	(void)f; /* the flow was reported when it was denied */
+	refuse_packet(t->w, &t->p);
+	answer_drop(t);
+}
+
+/* Handshake and resets carry no bytes that anybody may read. */
+static void control_segment(struct turn *t, struct flow *f)
+{
+	if (t->p.data.n > 0) {
+		packet_trim_data(&t->p, t->cp->data, 0);
+		t->is_changed = true;
+	}
+	if (t->p.tcp_flags & TCP_RST)
+		f->end = FLOW_END_RST;
+	answer_accept(t, f);
+}
+
+static void followed_segment(struct turn *t, struct flow *f)
+{
+	struct worker *w = t->w;
+	if (t->p.tcp_flags & (TCP_SYN | TCP_RST)) {
+		control_segment(t, f);
+		return;
+	}
+	renew_mark(t, f);
+	enum inspect_status status = segment_take(t, f);
+	if (!t->is_answered || status == INSPECT_DENY || status == INSPECT_FINAL)
+		settle(t, w, f, status);
+}
+
+static void judge_datagram(struct turn *t, struct flow *f)
+{
+	if (f->ip_proto != IPPROTO_UDP) {
+		answer_accept(t, f); /* ICMP of a flow that was allowed and is not passed: shadow mode */
+		return;
+	}
+	settle(t, t->w, f, inspect_datagram(&t->w->inspect, f, t->dir, t->p.data));
+}
+
+static void dispatch(struct turn *t, struct flow *f)
+{
+	switch ((enum flow_phase)f->phase) {
+	case FLOW_WAITING:
+		answer_hold(t, f);
+		return;
+	case FLOW_DENIED:
+		denied_packet(t, f);
+		return;
+	case FLOW_PASSED:
+		passed_packet(t, f);
+		return;
+	case FLOW_IDENTIFYING:
+	case FLOW_INSPECTING:
+		if (f->ip_proto == IPPROTO_TCP)
+			followed_segment(t, f);
+		else
+			judge_datagram(t, f);
+		return;
+	case FLOW_FREE:
+		break; /* is in no hash chain */
+	}
+	assert(!"a free flow was found");
+}
+
+static void known_flow(struct turn *t, struct flow *f)
+{
+	struct worker *w = t->w;
+	begin_turn(f);
+	f->seen_ns = w->now.mono_ns;
+	f->half[t->dir].packets++;
+	f->half[t->dir].bytes += t->p.raw.n;
+	if (f->generation != w->settings->generation)
+		refresh(t, f);
+	if (!t->is_answered && is_spoofed(f, t->dir, t->cp)) {
+		counter_inc(w->setup.counters, COUNTER_SPOOFED);
+		answer_drop(t);
+	}
+	if (!t->is_answered)
+		dispatch(t, f);
+	end_turn(f);
+}
+
+static bool opens_connection(const struct packet *p)
+{
+	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
+static void tcp_packet(struct turn *t, struct flow *f)
+{
+	struct worker *w = t->w;
+	enum clean_result cleaned = packet_clean_tcp(&t->p, t->cp->data);
+	if (cleaned == CLEAN_REFUSED) {
+		counter_inc(w->setup.counters, COUNTER_INVALID);
+		answer_drop(t);
+		return;
+	}
+	if (cleaned == CLEAN_CHANGED) {
+		counter_inc(w->setup.counters, COUNTER_NORMALISED);
+		t->is_changed = true;
+	}
+	enum tcp_fate fate = f ? tcp_track(f, t->dir, &t->p) : TCP_GO;
+	if (fate == TCP_STOP && f->phase != FLOW_DENIED) {
+		counter_inc(w->setup.counters, COUNTER_OUT_OF_WINDOW);
+		answer_drop(t);
+		return;
+	}
+	if (fate == TCP_REOPEN) {
+		begin_turn(f);
+		flow_close(w, f, FLOW_END_EVICTED);
+		end_turn(f);
+		f = NULL;
+	}
+	if (f)
+		known_flow(t, f);
+	else if (opens_connection(&t->p))
+		new_flow(t);
+	else
+		midstream(t);
+}
+
+static bool is_valid(const struct capture_packet *cp, struct packet *p)
+{
+	if (cp->is_cut || packet_decode(bytes_of(cp->data, cp->n), p) == PACKET_INVALID)
+		return false;
+	bool has_checksum = p->ip_proto == IPPROTO_TCP || p->ip_proto == IPPROTO_UDP;
+	return cp->checksum_unfinished || cp->checksum_verified || !has_checksum || packet_checksum_ok(p);
+}
+
+void worker_packet(struct worker *w, struct capture_packet *cp, struct engine_time now)
+{
+	struct turn t = {.w = w, .cp = cp};
+	w->now = now;
+	counter_inc(w->setup.counters, COUNTER_PACKETS);
+	counter_add(w->setup.counters, COUNTER_BYTES, cp->n);
+	if (!is_valid(cp, &t.p)) {
+		counter_inc(w->setup.counters, COUNTER_INVALID);
+		answer_drop(&t);
+		return;
+	}
+	struct flow_key key = key_of(&t.p);
+	struct flow *f = flow_find(&w->shard, &key, &t.dir);
+	if (t.p.ip_proto == IPPROTO_TCP)
+		tcp_packet(&t, f);
+	else if (f)
+		known_flow(&t, f);
+	else
+		new_flow(&t);
+	assert(t.is_answered);
+}
+
+/* ---- time ---- */
+
+static void waited_long_enough(struct worker *w, struct flow *f)
+{
+	bool was_waiting = f->phase == FLOW_WAITING;
+	if (f->phase != FLOW_IDENTIFYING && !was_waiting)
+		return;
+	f->deadline_ns = 0;
+	if (was_waiting && w->settings->unknown_then == VERDICT_ALLOW) {
+		resume_waiting(NULL, w, f);
+		return;
+	}
+	struct turn t = {.w = w};
+	if (was_waiting) {
+		deny_connection(&t, f, REASON_UNKNOWN_IDENTITY);
+		settle(NULL, w, f, INSPECT_DENY);
+		return;
+	}
+	counter_inc(w->setup.counters, COUNTER_HOLD_TIMEOUT);
+	settle(NULL, w, f, inspect_give_up(&w->inspect, f, REASON_HOLD_TIMEOUT));
+}
+
+static void run_deadlines(struct worker *w)
+{
+	struct deadline d;
+	while (deadlines_take(&w->deadlines, w->now.mono_ns, &d)) {
+		struct flow *f = &w->shard.flows[d.flow];
+		if (f->phase == FLOW_FREE || f->id != d.flow_id || f->deadline_ns == 0)
+			continue;
+		if (f->deadline_ns > w->now.mono_ns)
+			continue; /* it was moved: the entry for the new time is in the heap too */
+		begin_turn(f);
+		waited_long_enough(w, f);
+		end_turn(f);
+	}
+}
+
+static uint64_t idle_limit(const struct flow *f)
+{
+	if (f->phase == FLOW_DENIED)
+		return 30 * SECONDS;
+	if (f->ip_proto != IPPROTO_TCP)
+		return 180 * SECONDS;
+	if (f->phase == FLOW_WAITING || f->half[1].packets == 0)
+		return 30 * SECONDS; /* never answered */
+	switch ((enum flow_tcp)f->tcp) {
+	case FLOW_TCP_SYN_SENT:
+		return 30 * SECONDS;
+	case FLOW_TCP_CLOSING:
+		return 300 * SECONDS;
+	case FLOW_TCP_CLOSED:
+		return 10 * SECONDS;
+	case FLOW_TCP_NONE:
+	case FLOW_TCP_OPEN:
+		break;
+	}
+	return 5 * 24 * 3600 * SECONDS; /* as long as the kernel remembers an established connection */
+}
+
+static void sweep(struct worker *w)
+{
+	uint32_t used = atomic_load_explicit(&w->shard.header->high_water, memory_order_relaxed);
+	for (uint32_t n = used < SWEEP_PER_TICK ? used : SWEEP_PER_TICK; n > 0; n--) {
+		if (w->sweep >= used)
+			w->sweep = 0;
+		struct flow *f = &w->shard.flows[w->sweep++];
+		if (f->phase == FLOW_FREE)
+			continue;
+		if (w->now.mono_ns - f->seen_ns > idle_limit(f)) {
+			begin_turn(f);
+			flow_close(w, f, FLOW_END_TIMEOUT);
+			end_turn(f);
+		}
+	}
+}
+
+void worker_tick(struct worker *w, struct engine_time now)
+{
+	w->now = now;
+	run_deadlines(w);
+	sweep(w);
+	counter_set(w->setup.counters, COUNTER_FLOWS_LIVE, w->shard.n_flows);
+	counter_set(w->setup.counters, COUNTER_CHUNKS_LIVE, w->shard.chunks.n_used);
+}
+
+/* Flows that wait for an identity are asked at once; the others at their next packet. */
+static void retry_waiting(struct worker *w)
+{
+	for (size_t i = 0; i < w->deadlines.n; i++) {
+		struct flow *f = &w->shard.flows[w->deadlines.heap[i].flow];
+		if (f->phase != FLOW_WAITING || f->id != w->deadlines.heap[i].flow_id)
+			continue;
+		begin_turn(f);
+		f->epoch = w->settings->epoch;
+		if (identify_sides(w, f))
+			resume_waiting(NULL, w, f);
+		end_turn(f);
+	}
+}
+
+void worker_use_image(struct worker *w, const struct policy_image *image, struct engine_time now)
+{
+	w->now = now;
+	w->image = image;
+	w->inspect.image = image;
+	w->settings = policy_settings(image);
+	retry_waiting(w);
+	counter_set(w->setup.counters, COUNTER_GENERATION, w->settings->generation);
+}
+
+void worker_finish(struct worker *w, struct engine_time now)
+{
+	w->now = now;
+	for (uint32_t i = 0; i < w->shard.header->high_water; i++) {
+		struct flow *f = &w->shard.flows[i];
+		if (f->phase == FLOW_FREE)
+			continue;
+		begin_turn(f);
+		flow_close(w, f, FLOW_END_TIMEOUT);
+		end_turn(f);
+	}
+}

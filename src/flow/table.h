@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The flow table of one worker: hash, flows, dissector states and chunks in one shared memory region, addressed by index.
+ *
+ *   | header | buckets | flows | sessions | chunks |
+ *
+ * A new engine maps the region of its predecessor and goes on from it (shard_adopt): flows in mid-change (odd turn) are given
+ * up, free lists and hash chains are built afresh from the flows themselves, so a torn list cannot survive a crash.
+ * One thread, the worker. No pointers inside the region.
+ */
+#ifndef FLOW_TABLE_H
+#define FLOW_TABLE_H
+
+#include "bridgewarden/flow.h"
+#include "stream/chunk.h"
+
+enum { SESSION_BYTES = DIS_STATE_MAX };
+
+struct session {
+	uint32_t next_free;
+	uint32_t pad;
+	_Alignas(16) uint8_t state[SESSION_BYTES];
+};
+
+struct shard_header {
+	uint64_t magic, layout;
+	uint32_t max_flows, n_buckets, n_chunks, n_sessions;
+	uint64_t hash_key[2];
+	_Atomic uint32_t high_water; /* flows from here on were never used; writer: worker, reader: control */
+	uint32_t next_id;
+};
+
+/* The worker's handle; private memory. */
+struct shard {
+	struct shard_header *header;
+	uint32_t *buckets;
+	struct flow *flows;
+	struct session *sessions;
+	struct chunk_pool chunks;
+	uint32_t free_flow, free_session, fresh_session;
+	uint32_t n_flows;
+};
+
+struct flow_key {
+	struct ip_addr addr[2];
+	uint16_t port[2];
+	uint8_t ip_proto;
+};
+
+size_t shard_size(uint32_t max_flows, uint64_t held_bytes);
+/* Fresh, zeroed memory of shard_size() bytes becomes an empty table. key: random. */
+void shard_format(void *memory, uint32_t max_flows, uint64_t held_bytes, const uint64_t key[2]);
+/* Is this a table of this program's layout? */
+bool shard_is_ours(const void *memory, size_t size);
+/* The flows of a formatted region, for somebody who only reads. */
+const struct flow *shard_flows(const struct shard_header *header);
+/* Takes up a formatted region; returns how many flows had to be given up. */
+uint32_t shard_adopt(struct shard *shard, void *memory);
+
+/* The flow of these endpoints in either direction; *dir says which side the key's source is. NULL: none. */
+struct flow *flow_find(struct shard *shard, const struct flow_key *key, unsigned *dir);
+/* A zeroed flow in the table, opener = key's source, turn odd. NULL: the table is full. */
+struct flow *flow_add(struct shard *shard, const struct flow_key *key, uint32_t worker);
+void flow_remove(struct shard *shard, struct flow *flow);
+
+/* Zeroed dissector state for the flow; false: none left. */
+bool flow_open_session(struct shard *shard, struct flow *flow);
+static inline void *flow_session(const struct shard *shard, const struct flow *flow)
+{
+	return shard->sessions[flow->session].state;
+}
+
+#endif

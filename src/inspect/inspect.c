@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "inspect/inspect.h"
+
+#include "stream/reasm.h"
+
+#include <netinet/in.h>
+
+enum { IDENTIFY_MAX = 16 * 1024 }; /* bytes of one half that may come before somebody claims them */
+
+/* One call of a dissector: what its events led to. */
+struct call {
+	struct inspect *in;
+	struct flow *flow;
+	unsigned dir;
+	bool has_claimed, has_judged, is_denied, is_late_edit;
+	struct policy_decision decision; /* the denial, or the last decision */
+};
+
+static const struct dissector *flow_dissector(const struct flow *f)
+{
+	return dissectors[f->app];
+}
+
+static bool is_enforced_denial(const struct policy_decision *d)
+{
+	return d->verdict == VERDICT_DENY && d->mode == MODE_ENFORCE;
+}
+
+static void keep_decision(struct flow *f, const struct policy_decision *d)
+{
+	f->verdict = (uint8_t)d->verdict;
+	f->reason = (uint8_t)d->reason;
+	f->mode = (uint8_t)d->mode;
+	f->rule = d->rule;
+}
+
+/* ---- probing: does anybody claim these bytes? ---- */
+
+static void probe_event(void *ctx, const struct dis_event *event)
+{
+	bool *claimed = ctx;
+	*claimed |= event->kind == DIS_CLAIM;
+}
+
+static void probe_edit(void *ctx, size_t offset, struct bytes replacement)
+{
+	(void)ctx, (void)offset, (void)replacement; /* done when the claimed bytes are fed for real */
+}
+
+enum probe { PROBE_CLAIMED, PROBE_MAYBE, PROBE_NO };
+
+static enum probe probe(struct inspect *in, const struct flow *f, const struct dissector *d, unsigned dir,
+			struct bytes slice)
+{
+	bool claimed = false;
+	const struct dis_sink sink = {.event = probe_event, .edit = probe_edit, .ctx = &claimed};
+	memset(in->probe_state, 0, d->state_size);
+	struct dis_result r = d->feed(in->probe_state, f->ip_proto, (enum dis_dir)dir, slice, &sink);
+	if (claimed)
+		return PROBE_CLAIMED;
+	return r.status == DIS_MORE && f->ip_proto == IPPROTO_TCP && r.want <= d->max_unit ? PROBE_MAYBE : PROBE_NO;
+}
+
+static bool speaks(const struct dissector *d, uint8_t ip_proto)
+{
+	return d->ip_protos[0] == ip_proto || d->ip_protos[1] == ip_proto;
+}
+
+/* Asks each dissector of the set; those that say no leave it. Returns the claimant or POLICY_APP_NONE. */
+static uint8_t probe_set(struct inspect *in, const struct flow *f, uint64_t *set, unsigned dir, struct bytes slice)
+{
+	for (uint8_t app = 0; app < n_dissectors; app++) {
+		uint64_t bit = UINT64_C(1) << app;
+		if (!(*set & bit))
+			continue;
+		enum probe answer = speaks(dissectors[app], f->ip_proto) ? probe(in, f, dissectors[app], dir, slice)
+									 : PROBE_NO;
+		if (answer == PROBE_CLAIMED)
+			return app;
+		if (answer == PROBE_NO)
+			*set &= ~bit;
+	}
+	return POLICY_APP_NONE;
+}
+
+/* ---- feeding the claimant ---- */
+
+static void decide_event(struct call *c, const struct dis_event *event, struct policy_decision *d)
+{
+	struct flow *f = c->flow;
+	if (event->kind == DIS_CLAIM)
+		policy_decide_app(c->in->image, &f->subject, &f->candidates, f->app, d);
+	else
+		policy_decide_event(c->in->image, &f->subject, &f->candidates, f->app, event, d);
+}
+
+static void feed_event(void *ctx, const struct dis_event *event)
+{
+	struct call *c = ctx;
+	if (c->is_denied)
+		return;
+	struct policy_decision d;
+	decide_event(c, event, &d);
+	c->has_claimed |= event->kind == DIS_CLAIM;
+	c->has_judged = true;
+	c->decision = d;
+	if (event->kind == DIS_CLAIM && d.verdict != VERDICT_DENY)
+		return;
+	if (d.verdict != VERDICT_PENDING && event->kind != DIS_REPLY)
+		keep_decision(c->flow, &d);
+	if (event->kind == DIS_CLAIM)
+		c->in->violation(c->in->ctx, c->flow, &d, flow_dissector(c->flow)->name, NULL);
+	else
+		c->in->judged(c->in->ctx, c->flow, c->dir, event, &d);
+	c->is_denied = is_enforced_denial(&d);
+}
+
+static void feed_edit(void *ctx, size_t offset, struct bytes with)
+{
+	struct call *c = ctx;
+	struct half *h = &c->flow->half[c->dir];
+	uint32_t seq = h->fed + (uint32_t)offset;
+	if (!c->flow->is_enforced)
+		return; /* who only looks changes nothing */
+	if (seq_before(seq, h->passed)) {
+		c->is_late_edit = true;
+		return;
+	}
+	reasm_edit(&c->in->shard->chunks, h, seq, with);
+	c->in->edited(c->in->ctx, c->flow, c->dir, seq, with);
+}
+
+static enum verdict configured(const struct inspect *in, enum reason reason)
+{
+	const struct policy_settings *s = policy_settings(in->image);
+	if (reason == REASON_UNIDENTIFIED || reason == REASON_HOLD_TIMEOUT)
+		return s->unidentified;
+	return s->malformed;
+}
+
+/* The connection as such cannot go on: malformed, unidentified... The policy file says what then. */
+static enum inspect_status connection_fails(struct inspect *in, struct flow *f, enum reason reason, const char *found,
+					    const char *why)
+{
+	struct policy_decision d = {
+		.verdict = configured(in, reason),
+		.mode = f->is_enforced ? MODE_ENFORCE : (enum mode)f->mode,
+		.reason = reason,
+		.rule = POLICY_NO_RULE,
+		.log_deny = true,
+	};
+	if (reason == REASON_WRONG_PROTOCOL)
+		d.verdict = VERDICT_DENY;
+	if (d.mode == MODE_ENFORCE && !f->is_enforced)
+		d.mode = MODE_SHADOW;
+	keep_decision(f, &d);
+	if (d.verdict == VERDICT_DENY)
+		in->violation(in->ctx, f, &d, found, why);
+	if (is_enforced_denial(&d))
+		return INSPECT_DENY;
+	f->pass_reason = (uint8_t)reason;
+	return INSPECT_FINAL;
+}
+
+/* After a unit: can anything still change the verdict? */
+static enum inspect_status after_unit(const struct call *c)
+{
+	if (c->is_denied)
+		return INSPECT_DENY;
+	bool final = c->has_judged && c->decision.verdict == VERDICT_ALLOW && c->decision.is_final;
+	return final ? INSPECT_FINAL : INSPECT_PASS;
+}
+
+static struct call call_dissector(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice,
+				  struct dis_result *r)
+{
+	struct call c = {.in = in, .flow = f, .dir = dir};
+	const struct dis_sink sink = {.event = feed_event, .edit = feed_edit, .ctx = &c};
+	void *state = flow_session(in->shard, f);
+	*r = flow_dissector(f)->feed(state, f->ip_proto, (enum dis_dir)dir, slice, &sink);
+	return c;
+}
+
+static bool result_is_sane(const struct dis_result *r, const struct dissector *d, size_t n)
+{
+	if (r->consumed > n)
+		return false;
+	return r->status != DIS_MORE || (r->want > n && r->want <= d->max_unit);
+}
+
+/* One unit of the claimed stream. *again: there may be more. */
+static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice, bool *again)
+{
+	struct half *h = &f->half[dir];
+	struct dis_result r;
+	struct call c = call_dissector(in, f, dir, slice, &r);
+	*again = false;
+	if (c.is_denied)
+		return INSPECT_DENY;
+	if (c.is_late_edit || !result_is_sane(&r, flow_dissector(f), slice.n))
+		return connection_fails(in, f, REASON_LIMIT, NULL, "a unit had to be changed after it was forwarded");
+	switch (r.status) {
+	case DIS_MORE:
+		h->want = (uint32_t)r.want;
+		return after_unit(&c);
+	case DIS_DONE:
+		h->want = 0;
+		reasm_consume(h, r.consumed, r.skip);
+		*again = r.consumed > 0 || r.skip > 0;
+		return after_unit(&c);
+	case DIS_STOPPED:
+		reasm_consume(h, r.consumed, 0);
+		f->pass_reason = REASON_OPAQUE;
+		return INSPECT_FINAL;
+	case DIS_NOT_MINE:
+	case DIS_MALFORMED:
+		return connection_fails(in, f, REASON_MALFORMED, NULL, r.why);
+	case DIS_LIMIT:
+		return connection_fails(in, f, REASON_LIMIT, NULL, r.why);
+	}
+	return connection_fails(in, f, REASON_MALFORMED, NULL, "unknown answer of a dissector");
+}
+
+static enum inspect_status feed_stream(struct inspect *in, struct flow *f, unsigned dir)
+{
+	struct half *h = &f->half[dir];
+	enum inspect_status status = INSPECT_PASS;
+	for (bool again = true; again && status == INSPECT_PASS;) {
+		reasm_skip(h);
+		uint32_t there = h->next - h->fed;
+		if (there == 0 || h->skip > 0 || there < h->want)
+			break;
+		size_t max = flow_dissector(f)->max_unit;
+		struct bytes slice = reasm_unconsumed(&in->shard->chunks, h, in->scratch, max);
+		if (slice.n == 0)
+			break;
+		status = feed_unit(in, f, dir, slice, &again);
+	}
+	return status;
+}
+
+/* ---- the first bytes ---- */
+
+static bool claim(struct inspect *in, struct flow *f, uint8_t app)
+{
+	if (!flow_open_session(in->shard, f))
+		return false;
+	f->app = app;
+	f->phase = FLOW_INSPECTING;
+	return true;
+}
+
+/* Nobody whom the rules name wants it: find a name for what it is, and say so. */
+static enum inspect_status not_what_was_allowed(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice)
+{
+	uint64_t others = f->others;
+	uint8_t found = probe_set(in, f, &others, dir, slice);
+	const char *name = found == POLICY_APP_NONE ? NULL : dissectors[found]->name;
+	enum reason reason = f->is_enforced ? REASON_WRONG_PROTOCOL : REASON_UNIDENTIFIED;
+	return connection_fails(in, f, reason, name, NULL);
+}
+
+static enum inspect_status identify(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice)
+{
+	uint8_t app = probe_set(in, f, &f->apps, dir, slice);
+	if (app == POLICY_APP_NONE && f->is_lenient && f->apps == 0) {
+		f->apps = f->others;
+		f->others = 0;
+		app = probe_set(in, f, &f->apps, dir, slice);
+	}
+	if (app != POLICY_APP_NONE) {
+		if (!claim(in, f, app))
+			return connection_fails(in, f, REASON_MEMORY, NULL, "no room for another dissector state");
+		return INSPECT_PASS;
+	}
+	if (f->apps == 0)
+		return not_what_was_allowed(in, f, dir, slice);
+	if (slice.n >= IDENTIFY_MAX)
+		return connection_fails(in, f, REASON_UNIDENTIFIED, NULL, "too many bytes before any protocol was recognised");
+	return INSPECT_WAIT;
+}
+
+enum inspect_status inspect_stream(struct inspect *in, struct flow *f, unsigned dir)
+{
+	struct half *h = &f->half[dir];
+	if (h->is_blind)
+		return INSPECT_PASS;
+	if (f->phase == FLOW_IDENTIFYING) {
+		struct bytes slice = reasm_unconsumed(&in->shard->chunks, h, in->scratch, IDENTIFY_MAX);
+		if (slice.n == 0)
+			return INSPECT_WAIT;
+		enum inspect_status status = identify(in, f, dir, slice);
+		if (f->phase != FLOW_INSPECTING)
+			return status;
+		/* What the other side sent meanwhile is shown too, after the bytes that were claimed. */
+		status = feed_stream(in, f, dir);
+		return status == INSPECT_PASS ? feed_stream(in, f, !dir) : status;
+	}
+	return feed_stream(in, f, dir);
+}
+
+enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigned dir, struct bytes datagram)
+{
+	if (f->phase == FLOW_IDENTIFYING) {
+		enum inspect_status status = identify(in, f, dir, datagram);
+		if (f->phase != FLOW_INSPECTING)
+			return status == INSPECT_WAIT ? not_what_was_allowed(in, f, dir, datagram) : status;
+	}
+	struct dis_result r;
+	struct call c = call_dissector(in, f, dir, datagram, &r);
+	if (c.is_denied)
+		return INSPECT_DENY;
+	if (r.status == DIS_STOPPED) {
+		f->pass_reason = REASON_OPAQUE;
+		return INSPECT_FINAL;
+	}
+	if (r.status != DIS_DONE || r.consumed != datagram.n)
+		return connection_fails(in, f, r.status == DIS_LIMIT ? REASON_LIMIT : REASON_MALFORMED, NULL, r.why);
+	return after_unit(&c);
+}
+
+enum inspect_status inspect_give_up(struct inspect *in, struct flow *f, enum reason reason)
+{
+	return connection_fails(in, f, reason, NULL, NULL);
+}
+
+/* Who may still claim it, after what the policy says of the connection. */
+static void choose_apps(struct flow *f, const struct policy_decision *d)
+{
+	uint64_t all = n_dissectors == DIS_APPS_MAX ? ~UINT64_C(0) : (UINT64_C(1) << n_dissectors) - 1;
+	f->apps = d->apps & all;
+	f->others = all & ~f->apps;
+}
+
+/* The flow passed without being judged to its end. Would it still? */
+static enum inspect_status rejudge_passed(const struct inspect *in, const struct flow *f, struct policy_decision *d)
+{
+	static const struct dis_event opaque = {.kind = DIS_OPAQUE};
+	if (!f->is_enforced)
+		return INSPECT_FINAL;
+	if (f->pass_reason == REASON_OPAQUE)
+		policy_decide_event(in->image, &f->subject, &f->candidates, f->app, &opaque, d);
+	else
+		d->verdict = configured(in, (enum reason)f->pass_reason);
+	return is_enforced_denial(d) ? INSPECT_DENY : INSPECT_FINAL;
+}
+
+static enum inspect_status rejudge_open(struct inspect *in, struct flow *f, struct policy_decision *d)
+{
+	policy_decide_connection(in->image, &f->subject, &f->candidates, d);
+	if (d->verdict == VERDICT_PENDING && f->app != POLICY_APP_NONE)
+		policy_decide_app(in->image, &f->subject, &f->candidates, f->app, d);
+	f->is_enforced = d->mode == MODE_ENFORCE || policy_settings(in->image)->mode == MODE_ENFORCE;
+	f->is_lenient = !f->is_enforced;
+	f->needs_replies = d->needs_replies;
+	if (is_enforced_denial(d))
+		return INSPECT_DENY;
+	if (d->verdict == VERDICT_ALLOW && d->is_final)
+		return INSPECT_FINAL;
+	if (f->phase == FLOW_PASSED && f->pass_reason != REASON_NONE)
+		return rejudge_passed(in, f, d);
+	return f->phase == FLOW_INSPECTING ? INSPECT_PASS : INSPECT_WAIT;
+}
+
+enum inspect_status inspect_rejudge(struct inspect *in, struct flow *f)
+{
+	struct policy_decision d;
+	policy_candidates(in->image, &f->subject, &f->candidates);
+	enum inspect_status status = rejudge_open(in, f, &d);
+	keep_decision(f, &d);
+	if (d.verdict == VERDICT_DENY && !(f->has_reported && status != INSPECT_DENY)) {
+		in->violation(in->ctx, f, &d, NULL, NULL);
+		f->has_reported = true;
+	}
+	if (f->phase != FLOW_INSPECTING && f->app == POLICY_APP_NONE)
+		choose_apps(f, &d);
+	return status;
+}
+
+bool inspect_can_spare_replies(const struct inspect *in, const struct flow *f)
+{
+	if (f->phase != FLOW_INSPECTING || f->ip_proto != IPPROTO_TCP || f->needs_replies)
+		return false;
+	const struct dissector *d = flow_dissector(f);
+	return d->needs_replies && !d->needs_replies(flow_session(in->shard, f));
+}

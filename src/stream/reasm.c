@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "stream/reasm.h"
+
+static uint32_t chunk_end(const struct chunk *c)
+{
+	return c->seq + c->n;
+}
+
+/* One segment on its way into the half. */
+struct writer {
+	struct chunk_pool *pool;
+	struct half *half;
+	uint8_t *data;	 /* of byte `seq` */
+	uint32_t seq;
+	uint32_t stored; /* bytes newly stored */
+	bool rewritten, is_old, is_full;
+};
+
+static void put_right(struct writer *w, const struct chunk *c, uint32_t from, uint32_t to)
+{
+	w->is_old = true;
+	if (c->is_void)
+		return;
+	uint8_t *have = w->data + (from - w->seq);
+	const uint8_t *canonical = c->data + (from - c->seq);
+	if (memcmp(have, canonical, to - from) == 0)
+		return;
+	memcpy(have, canonical, to - from);
+	w->rewritten = true;
+}
+
+/* Links a new empty chunk behind prev (FLOW_NIL: in front). */
+static uint32_t link_chunk(struct writer *w, uint32_t prev, uint32_t seq)
+{
+	uint32_t index = chunk_get(w->pool);
+	if (index == FLOW_NIL)
+		return FLOW_NIL;
+	struct chunk *all = w->pool->chunks;
+	all[index].seq = seq;
+	if (prev == FLOW_NIL) {
+		all[index].next = w->half->first;
+		w->half->first = index;
+	} else {
+		all[index].next = all[prev].next;
+		all[prev].next = index;
+	}
+	if (all[index].next == FLOW_NIL)
+		w->half->last = index;
+	return index;
+}
+
+/* The chunk *prev, if it ends at `from` and is of that kind, or a new one behind it, which becomes *prev. NULL: pool exhausted. */
+static struct chunk *chunk_to_extend(struct writer *w, uint32_t *prev, uint32_t from, bool is_void)
+{
+	struct chunk *c = *prev == FLOW_NIL ? NULL : &w->pool->chunks[*prev];
+	if (c && chunk_end(c) == from && (bool)c->is_void == is_void && (is_void || c->n < CHUNK_DATA))
+		return c;
+	uint32_t index = link_chunk(w, *prev, from);
+	if (index == FLOW_NIL)
+		return NULL;
+	*prev = index;
+	w->pool->chunks[index].is_void = is_void;
+	return &w->pool->chunks[index];
+}
+
+/* Stores [from, to) behind *prev, which becomes the chunk that ends at `to`. False: pool exhausted. */
+static bool store(struct writer *w, uint32_t *prev, uint32_t from, uint32_t to)
+{
+	while (from != to) {
+		struct chunk *c = chunk_to_extend(w, prev, from, false);
+		if (!c)
+			return false;
+		uint32_t n = to - from;
+		if (n > CHUNK_DATA - c->n)
+			n = CHUNK_DATA - c->n;
+		memcpy(c->data + c->n, w->data + (from - w->seq), n);
+		c->n += n;
+		w->stored += n;
+		from += n;
+	}
+	return true;
+}
+
+/* Notes that [from, to) came, without its bytes. */
+static bool store_void(struct writer *w, uint32_t *prev, uint32_t from, uint32_t to)
+{
+	struct chunk *c = chunk_to_extend(w, prev, from, true);
+	if (c)
+		c->n += to - from;
+	return c != NULL;
+}
+
+/* First sequence number behind the skip region, or `fed` where there is none. Skips longer than half the sequence
+ * space are looked at piece by piece. */
+static uint32_t skip_end(const struct half *h)
+{
+	uint64_t most = 1u << 30;
+	return h->fed + (uint32_t)(h->skip < most ? h->skip : most);
+}
+
+/* New bytes [from, to): void inside the skip region, stored outside. In order and skipped: nothing to keep at all. */
+static bool fill(struct writer *w, uint32_t *prev, uint32_t from, uint32_t to)
+{
+	uint32_t opaque_to = from;
+	if (w->half->skip > 0)
+		opaque_to = seq_min(seq_max(skip_end(w->half), from), to);
+	if (opaque_to != from && seq_after(from, w->half->next) && !store_void(w, prev, from, opaque_to))
+		return false;
+	return store(w, prev, opaque_to, to);
+}
+
+/* The chunk after which `seq` belongs. New data nearly always belongs behind the last. */
+static uint32_t place(const struct chunk_pool *pool, const struct half *h, uint32_t seq)
+{
+	if (h->last != FLOW_NIL && !seq_before(seq, pool->chunks[h->last].seq))
+		return h->last;
+	uint32_t prev = FLOW_NIL;
+	for (uint32_t i = h->first; i != FLOW_NIL && !seq_after(pool->chunks[i].seq, seq); i = pool->chunks[i].next)
+		prev = i;
+	return prev;
+}
+
+/* Walks stored chunks and gaps of [seq, end) from left to right. */
+static void write_range(struct writer *w, uint32_t seq, uint32_t end)
+{
+	const struct chunk *all = w->pool->chunks;
+	uint32_t prev = place(w->pool, w->half, seq);
+	uint32_t at = seq;
+	while (at != end) {
+		if (prev != FLOW_NIL && seq_before(at, chunk_end(&all[prev]))) {
+			uint32_t to = seq_min(end, chunk_end(&all[prev]));
+			put_right(w, &all[prev], at, to);
+			at = to;
+			continue;
+		}
+		uint32_t next = prev == FLOW_NIL ? w->half->first : all[prev].next;
+		uint32_t to = next == FLOW_NIL ? end : seq_min(end, all[next].seq);
+		if (to == at) {
+			prev = next;
+			continue;
+		}
+		uint32_t old_to = seq_min(to, seq_max(at, w->half->next));
+		if (old_to != at)
+			w->is_old = true; /* came before, acknowledged or opaque: nothing kept to compare with */
+		if (!fill(w, &prev, old_to, to)) {
+			w->is_full = true;
+			return;
+		}
+		at = to;
+	}
+}
+
+/* Moves `next` over everything that is there without a gap; void chunks have done their duty then. */
+static void advance(struct chunk_pool *pool, struct half *h)
+{
+	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
+		const struct chunk *c = &pool->chunks[i];
+		if (seq_after(c->seq, h->next))
+			return;
+		h->next = seq_max(h->next, chunk_end(c));
+	}
+}
+
+struct reasm_result reasm_write(struct chunk_pool *pool, struct half *h, uint32_t seq, uint8_t *data, uint32_t n)
+{
+	struct reasm_result result = {.status = REASM_OK};
+	if (n == 0)
+		return result;
+	if (h->kept + n > REASM_KEPT_MAX && h->skip == 0) {
+		result.status = REASM_FULL;
+		return result;
+	}
+	struct writer w = {.pool = pool, .half = h, .data = data, .seq = seq};
+	write_range(&w, seq, seq + n);
+	h->kept += w.stored;
+	if (w.is_full) {
+		/* What was stored so far stays: it is canonical, and comes again with the rest. */
+		result.status = REASM_FULL;
+		return result;
+	}
+	uint32_t before = h->next;
+	if (!seq_after(seq, h->next))
+		h->next = seq_max(h->next, seq + n);
+	advance(pool, h);
+	result.rewritten = w.rewritten;
+	result.is_old = w.is_old;
+	result.in_order = h->next != before;
+	return result;
+}
+
+struct bytes reasm_unconsumed(const struct chunk_pool *pool, const struct half *h, uint8_t *scratch, size_t max)
+{
+	uint32_t left = h->next - h->fed;
+	if (left == 0 || h->skip > 0)
+		return (struct bytes){0};
+	if (left > max)
+		left = (uint32_t)max;
+	uint32_t i = h->first;
+	while (i != FLOW_NIL && !seq_after(chunk_end(&pool->chunks[i]), h->fed))
+		i = pool->chunks[i].next;
+	size_t have = 0;
+	while (i != FLOW_NIL && have < left) {
+		const struct chunk *c = &pool->chunks[i];
+		uint32_t from = h->fed + (uint32_t)have - c->seq;
+		if (c->is_void || from >= c->n)
+			break;
+		uint32_t n = c->n - from;
+		if (n > left - have)
+			n = left - (uint32_t)have;
+		if (have == 0 && n == left)
+			return bytes_of(c->data + from, n); /* all in one chunk: no copy */
+		memcpy(scratch + have, c->data + from, n);
+		have += n;
+		i = c->next;
+	}
+	return bytes_of(scratch, have);
+}
+
+void reasm_skip(struct half *h)
+{
+	uint32_t there = h->next - h->fed;
+	uint32_t n = h->skip < there ? (uint32_t)h->skip : there;
+	h->fed += n;
+	h->skip -= n;
+}
+
+void reasm_consume(struct half *h, size_t n, uint64_t skip)
+{
+	h->fed += (uint32_t)n;
+	h->skip = skip;
+	reasm_skip(h);
+}
+
+bool reasm_restore(const struct chunk_pool *pool, const struct half *h, uint32_t seq, uint8_t *data, uint32_t n)
+{
+	bool changed = false;
+	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
+		const struct chunk *c = &pool->chunks[i];
+		uint32_t from = seq_max(seq, c->seq), to = seq_min(seq + n, chunk_end(c));
+		if (c->is_void || !seq_before(from, to))
+			continue;
+		if (memcmp(data + (from - seq), c->data + (from - c->seq), to - from) == 0)
+			continue;
+		memcpy(data + (from - seq), c->data + (from - c->seq), to - from);
+		changed = true;
+	}
+	return changed;
+}
+
+void reasm_edit(struct chunk_pool *pool, const struct half *h, uint32_t seq, struct bytes with)
+{
+	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
+		struct chunk *c = &pool->chunks[i];
+		uint32_t end = seq + (uint32_t)with.n;
+		uint32_t from = seq_max(seq, c->seq), to = seq_min(end, chunk_end(c));
+		if (!c->is_void && seq_before(from, to))
+			memcpy(c->data + (from - c->seq), with.p + (from - seq), to - from);
+	}
+}
+
+static void drop_first(struct chunk_pool *pool, struct half *h)
+{
+	uint32_t i = h->first;
+	h->first = pool->chunks[i].next;
+	if (h->first == FLOW_NIL)
+		h->last = FLOW_NIL;
+	if (!pool->chunks[i].is_void)
+		h->kept -= pool->chunks[i].n;
+	chunk_put(pool, i);
+}
+
+void reasm_release(struct chunk_pool *pool, struct half *h)
+{
+	uint32_t done = seq_min(h->acked, h->fed);
+	while (h->first != FLOW_NIL) {
+		const struct chunk *c = &pool->chunks[h->first];
+		uint32_t limit = c->is_void ? h->next : done;
+		if (seq_after(chunk_end(c), limit))
+			return;
+		drop_first(pool, h);
+	}
+}
+
+void reasm_drop_all(struct chunk_pool *pool, struct half *h)
+{
+	while (h->first != FLOW_NIL)
+		drop_first(pool, h);
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""talk.py HOST PORT TEXT: connects, says TEXT at once (backslash escapes work), prints how the connection ended.
+
+Words: refused, unreachable, timeout, or "read N, then reset | closed | silence".
+"""
+import errno
+import socket
+import sys
+
+
+def ending(connection):
+    total = 0
+    try:
+        while data := connection.recv(65536):
+            total += len(data)
+        return f"read {total}, then closed"
+    except (ConnectionResetError, BrokenPipeError):
+        return f"read {total}, then reset"
+    except socket.timeout:
+        return f"read {total}, then silence"
+
+
+def main():
+    host, port, text = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    try:
+        connection = socket.create_connection((host, port), timeout=5)
+    except socket.timeout:
+        return print("timeout")
+    except OSError as error:
+        return print({errno.ECONNREFUSED: "refused"}.get(error.errno, "unreachable"))
+    try:
+        connection.sendall(text.encode().decode("unicode_escape").encode("latin-1"))
+    except OSError:
+        return print("read 0, then reset")
+    return print(ending(connection))
+
+
+if __name__ == "__main__":
+    main()
