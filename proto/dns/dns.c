@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DNS between a client and its resolver, over UDP and TCP (RFC 1035, 6891, 7766). A unit is a message; over
- * TCP two bytes of length come before it.
+ * DNS between a client and its resolver, over UDP and TCP (RFC 1035, 6891, 7766). A unit is a
+ * message; over TCP two bytes of length come before it.
  *
- * Answers may come in any order, so the state is a table of what was asked: id and question. An answer must
- * belong to one of them. How many answers may come is counted, since a client that hears nothing asks again
- * with the same id and port and then gets two:
+ * Answers may come in any order, so the state is a table of what was asked: id and question. An
+ * answer must belong to one of them. How many answers may come is counted, since a client that
+ * hears nothing asks again with the same id and port and then gets two:
  *
  *	asked, open 1 --asked again--> open 2 --answer--> open 1 --answer--> open 0
  *	open 0 --the same answer once more--> passes, says nothing      --a different one--> malformed
  *
- * So whoever learns addresses from the events learns each question's answer once, from the first that came.
+ * So whoever learns addresses from the events learns each question's answer once, from the first
+ * that came.
  *
- * What must stay true: nothing is accepted that two implementations could read differently; an event names
- * only what the whole message, read to its last byte, has proven.
+ * What must stay true: nothing is accepted that two implementations could read differently; an
+ * event names only what the whole message, read to its last byte, has proven.
  */
 #include "dns_message.h"
 
@@ -96,7 +97,8 @@ static struct dis_result more(size_t want)
 
 enum { HEAD_TEXT_MAX = 64, LIST_MAX = 28 };
 
-/* One event while it is put together. A long answer becomes several events: their lists follow each other. */
+/* One event while it is put together. A long answer becomes several events: their lists follow
+ * each other. */
 struct draft {
 	struct dis_value head[N_FIELDS], answers[LIST_MAX], ttls[LIST_MAX], addresses[LIST_MAX];
 	size_t n_head, n_answers, n_addresses;
@@ -250,7 +252,8 @@ static uint64_t hash_of(struct bytes b)
 	return hash_bytes(UINT64_C(0xcbf29ce484222325), b);
 }
 
-/* Of name, type and class; for another operation of its opcode alone: its answers may omit the rest. */
+/* Of name, type and class; for another operation of its opcode alone: its answers may omit the
+ * rest. */
 static uint64_t question_hash(const struct dns_message *m)
 {
 	const uint8_t kind[] = {(uint8_t)(m->type >> 8), (uint8_t)m->type, (uint8_t)(m->class >> 8),
@@ -312,8 +315,9 @@ static void note_asked(struct dns_state *s, const struct dns_message *m)
 
 /* ---------------------------------------------------------------- the addresses of an answer */
 
-/* Follows the aliases from the question in the order of the answer section, as resolvers write them and
- * stub resolvers read them. An address whose owner is not at the end of that chain is not the question's. */
+/* Follows the aliases from the question in the order of the answer section, as resolvers write them
+ * and stub resolvers read them. An address whose owner is not at the end of that chain is not the
+ * question's. */
 struct chain {
 	struct draft *d;
 	const struct dis_sink *sink;
@@ -449,7 +453,8 @@ static const char *take_message(struct dns_state *s, enum dis_dir dir, struct by
 
 enum { CLAIM_COUNT_MAX = 16 }; /* of records in a first message: an OPT, a signature, hardly more */
 
-/* A header that asks, and a question that can be read. missing: how many more bytes it takes to know. */
+/* A header that asks, and a question that can be read. missing: how many more bytes it takes to
+ * know. */
 static bool is_query(struct bytes message, size_t *missing)
 {
 	struct dns_reader d = dns_reader_at(message, 0);
@@ -552,7 +557,8 @@ static void put_u16(uint8_t *p, unsigned value)
 	p[1] = (uint8_t)value;
 }
 
-/* "A example.com", or "example.com" for A: writes the query and reads it as if it came from the network. */
+/* "A example.com", or "example.com" for A: writes the query and reads it as if it came from the
+ * network. */
 static bool dns_say(struct bytes text, const struct dis_sink *sink)
 {
 	uint8_t wire[DNS_HEADER_SIZE + DNS_NAME_MAX + 4] = {[2] = 0x01, [5] = 1};

@@ -2,8 +2,9 @@
 /*
  * Header, names and records. What a record's data must look like is in dns_types.c.
  *
- * What must stay true: a pointer leads to before the labels that it continues, so no name can loop, and it
- * is followed at most DNS_JUMPS_MAX times, so that the work for a message stays in proportion to its length.
+ * What must stay true: a pointer leads to before the labels that it continues, so no name can loop,
+ * and it is followed at most DNS_JUMPS_MAX times, so that the work for a message stays in
+ * proportion to its length.
  */
 #include "dns_types.h"
 
@@ -24,29 +25,35 @@ void dns_fail(struct dns_reader *d, const char *why)
 
 /* ---------------------------------------------------------------- names */
 
-static void put_escaped(struct dns_text *t, uint8_t c)
+static bool is_plain(uint8_t c)
 {
-	const uint8_t digits[] = {'\\', (uint8_t)('0' + c / 100), (uint8_t)('0' + c / 10 % 10),
-				  (uint8_t)('0' + c % 10)};
-	dns_put(t, bytes_of(digits, sizeof digits));
+	return c > ' ' && c < 0x7f && c != '.' && c != '\\';
 }
 
+/* There is room: a name has at most 255 octets, each at most four bytes of text. */
 static void put_label(struct dns_name *out, struct bytes label)
 {
-	struct dns_text t = {.p = out->text, .n = out->n, .max = sizeof out->text};
-	if (t.n)
-		dns_put(&t, bytes_str("."));
+	uint8_t *to = out->text + out->n;
+	if (out->n)
+		*to++ = '.';
 	for (size_t i = 0; i < label.n; i++) {
-		const uint8_t c = byte_lower(label.p[i]);
-		if (c <= ' ' || c >= 0x7f || c == '.' || c == '\\')
-			put_escaped(&t, c);
-		else
-			dns_put(&t, bytes_of(&c, 1));
+		const uint8_t c = label.p[i];
+		if (is_plain(c)) {
+			*to++ = byte_lower(c);
+			continue;
+		}
+		*to++ = '\\';
+		*to++ = (uint8_t)('0' + c / 100);
+		*to++ = (uint8_t)('0' + c / 10 % 10);
+		*to++ = (uint8_t)('0' + c % 10);
 	}
-	out->n = t.n;
+	out->n = (size_t)(to - out->text);
 }
 
-/* Where in a name we are. start: of the labels that no pointer parts; end: of the name where it stands. */
+_Static_assert(DNS_NAME_TEXT_MAX >= 4 * DNS_NAME_MAX, "a name of escapes only fits");
+
+/* Where in a name we are. start: of the labels that no pointer parts; end: of the name where it
+ * stands. */
 struct walk {
 	struct reader at;
 	size_t start, end, wire;

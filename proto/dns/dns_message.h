@@ -2,10 +2,10 @@
 /*
  * The DNS message (RFC 1035 section 4): names, questions, records, and how each is written as text.
  *
- * Parsing is strict: every name is followed to its end, every record's data must be as long as its type
- * says, and the counts of the header must be what is there. The text of a name is what policy compares, so
- * a dot in it always parts two labels: one inside a label is written \046 (RFC 4343 allows that), and no
- * label can make "*.example.com" match a name outside example.com.
+ * Parsing is strict: every name is followed to its end, every record's data must be as long as its
+ * type says, and the counts of the header must be what is there. The text of a name is what policy
+ * compares, so a dot in it always parts two labels: one inside a label is written \046 (RFC 4343
+ * allows that), and no label can make "*.example.com" match a name outside example.com.
  */
 #ifndef DNS_MESSAGE_H
 #define DNS_MESSAGE_H
@@ -42,7 +42,8 @@ struct dns_text {
 	size_t n, max;
 };
 
-/* Presentation form, lower case, without the final dot; the root is ".". wire: octets when uncompressed. */
+/* Presentation form, lower case, without the final dot; the root is ".". wire: octets when
+ * uncompressed. */
 struct dns_name {
 	uint8_t text[DNS_NAME_TEXT_MAX];
 	size_t n, wire;
@@ -74,7 +75,8 @@ struct dns_record {
 };
 
 struct dns_reader dns_reader_at(struct bytes message, size_t at);
-/* Reads the name at the reader's place. out may be NULL; the result is then only the octets it takes. */
+/* Reads the name at the reader's place. out may be NULL; the result is then only the octets it
+ * takes. */
 size_t dns_read_name(struct dns_reader *d, struct dns_name *out);
 void dns_read_record(struct dns_reader *d, struct dns_record *out);
 

@@ -8,8 +8,8 @@
  *	x  IPv6 address     1 2 4  a number      S  such strings to the end   t  the rest as text
  *	p  service parameters (RFC 9460)         o  EDNS options (RFC 6891)   r  the rest, only counted
  *
- * The same walk over the layout checks the data and writes the text, so that the two cannot disagree.
- * A type without a row is "r".
+ * The same walk over the layout checks the data and writes the text, so that the two cannot
+ * disagree. A type without a row is "r".
  */
 #include "dns_types.h"
 
@@ -98,17 +98,16 @@ void dns_put_rcode(struct dns_text *t, uint16_t rcode)
 /* "TYPE" and a number without leading zeroes (RFC 3597 section 5). */
 static bool numbered_type(struct bytes text, uint16_t *type)
 {
-	const struct bytes digits = bytes_from(text, 4);
 	uint32_t value = 0;
-	if (!bytes_is_nocase(bytes_slice(text, 0, 4), "TYPE") || digits.n == 0 || digits.n > 5)
+	if (!bytes_is_nocase(bytes_slice(text, 0, 4), "TYPE") || text.n < 5 || text.n > 9)
 		return false;
-	for (size_t i = 0; i < digits.n; i++) {
-		if (digits.p[i] < '0' || digits.p[i] > '9')
+	for (size_t i = 4; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
 			return false;
-		value = value * 10 + (uint32_t)(digits.p[i] - '0');
+		value = value * 10 + (uint32_t)(text.p[i] - '0');
 	}
 	*type = (uint16_t)value;
-	return value <= UINT16_MAX && (digits.n == 1 || digits.p[0] != '0');
+	return value <= UINT16_MAX && (text.n == 5 || text.p[4] != '0');
 }
 
 bool dns_type_of(struct bytes text, uint16_t *type)
@@ -177,7 +176,7 @@ static void put_ipv4(struct dns_text *t, const uint8_t *p)
 	}
 }
 
-static unsigned group_of(const uint8_t *p, unsigned i)
+static unsigned group_of(const uint8_t *p, size_t i)
 {
 	return (unsigned)p[2 * i] << 8 | p[2 * i + 1];
 }
@@ -267,9 +266,12 @@ static void item_address(struct data *x, size_t n)
 static void item_name(struct data *x)
 {
 	struct dns_name name;
-	dns_read_name(&x->d, x->text ? &name : NULL);
-	if (x->text)
-		dns_put(x->text, bytes_of(name.text, name.n));
+	if (!x->text) {
+		dns_read_name(&x->d, NULL);
+		return;
+	}
+	dns_read_name(&x->d, &name);
+	dns_put(x->text, bytes_of(name.text, name.n));
 }
 
 static void item_string(struct data *x)

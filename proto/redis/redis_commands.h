@@ -13,8 +13,8 @@
  * have a grammar of their own. */
 enum redis_how {
 	REDIS_NONE,
-	REDIS_RANGE,    /* first..last; last < 0 counts from the end: -1 is the last argument */
-	REDIS_COUNTED,  /* the argument `first` is a number, that many keys follow */
+	REDIS_RANGE,	/* first..last; last < 0 counts from the end: -1 is the last argument */
+	REDIS_COUNTED,	/* the argument `first` is a number, that many keys follow */
 	REDIS_CHANNELS, /* a range of channels of publish and subscribe */
 	REDIS_PATTERNS, /* a range of glob patterns of channels */
 	REDIS_UNKNOWN,

@@ -136,7 +136,8 @@ static void touch_sort(const struct redis_args *args, struct redis_touched *out)
 	touch(args, out, 1, REDIS_RANGE);
 	for (size_t i = 2; i < args->total && !out->is_unproven;) {
 		const struct bytes next = i + 1 < args->n_kept ? args->v[i + 1] : bytes_str("*");
-		if (is_word(args, i, "ASC") || is_word(args, i, "DESC") || is_word(args, i, "ALPHA")) {
+		if (is_word(args, i, "ASC") || is_word(args, i, "DESC") ||
+		    is_word(args, i, "ALPHA")) {
 			i++;
 		} else if (is_word(args, i, "LIMIT")) {
 			i += 3;
@@ -152,9 +153,11 @@ static void touch_sort(const struct redis_args *args, struct redis_touched *out)
 	}
 }
 
-static void touch_georadius(const struct redis_args *args, struct redis_touched *out, size_t options)
+static void touch_georadius(const struct redis_args *args, struct redis_touched *out,
+			    size_t options)
 {
-	static const char *const flags[] = {"WITHDIST", "WITHHASH", "WITHCOORD", "ANY", "ASC", "DESC"};
+	static const char *const flags[] = {"WITHDIST", "WITHHASH", "WITHCOORD",
+					    "ANY",	"ASC",	    "DESC"};
 	touch(args, out, 1, REDIS_RANGE);
 	for (size_t i = options; i < args->total && !out->is_unproven;) {
 		bool is_flag = false;

@@ -16,7 +16,8 @@ enum { REDIS_TOUCHED_MAX = 72, REDIS_LABEL_MAX = 64 };
 /* Positions of arguments, with the role of each. */
 struct redis_touched {
 	uint16_t at[REDIS_TOUCHED_MAX];
-	enum redis_how role[REDIS_TOUCHED_MAX]; /* REDIS_RANGE for keys, REDIS_CHANNELS, REDIS_PATTERNS */
+	enum redis_how
+		role[REDIS_TOUCHED_MAX]; /* REDIS_RANGE for keys, REDIS_CHANNELS, REDIS_PATTERNS */
 	size_t n;
 	bool is_unproven;
 };

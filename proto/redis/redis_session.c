@@ -10,9 +10,14 @@ static const struct redis_pending *pending_at(const struct redis_session *s, siz
 	return &s->pending[(s->first + i) % REDIS_PENDING_MAX];
 }
 
-static struct bytes user_or_default(const uint8_t *p, size_t n)
+static struct bytes user_in_force(const struct redis_session *s)
 {
-	return n ? bytes_of(p, n) : bytes_str("default");
+	return s->user.n ? bytes_of(s->user.text, s->user.n) : bytes_str("default");
+}
+
+static bool names_user(uint8_t change)
+{
+	return change == REDIS_LOGIN || change == REDIS_RESET;
 }
 
 /* ---------------------------------------------------------------- wishes */
@@ -39,22 +44,31 @@ static void wish_hello(const struct redis_args *args, struct redis_wish *out)
 	}
 }
 
+/* A login or SELECT of which not every argument is known. */
+static bool is_cut_short(struct bytes label, const struct redis_args *args)
+{
+	static const char *const names[] = {"select", "auth", "hello", NULL};
+	return args->n_kept < args->total && is_one_of(label, names);
+}
+
 bool redis_wish(const struct redis_named *named, const struct redis_args *args,
 		struct redis_wish *out)
 {
 	static const char *const losing[] = {
-		"subscribe",    "psubscribe",   "ssubscribe", "unsubscribe",  "punsubscribe",
+		"subscribe",	"psubscribe",	"ssubscribe", "unsubscribe",  "punsubscribe",
 		"sunsubscribe", "client|reply", "monitor",    "script|debug", NULL};
 	const struct bytes label = bytes_of(named->label, named->n_label);
 	uint64_t db;
 	*out = (struct redis_wish){.change = REDIS_PLAIN};
-	if (bytes_is(label, "select") && args->n_kept == 2) {
+	if (is_cut_short(label, args))
+		return false;
+	if (bytes_is(label, "select") && args->total == 2) {
 		out->change = REDIS_SELECT;
 		out->db = redis_number(args->v[1], REDIS_DBS_MAX - 1, &db) ? (uint8_t)db
-									  : REDIS_DB_OTHER;
-	} else if (bytes_is(label, "auth") && (args->n_kept == 2 || args->n_kept == 3)) {
+									   : REDIS_DB_OTHER;
+	} else if (bytes_is(label, "auth") && (args->total == 2 || args->total == 3)) {
 		out->change = REDIS_LOGIN;
-		out->user = args->n_kept == 3 ? args->v[1] : bytes_str("default");
+		out->user = args->total == 3 ? args->v[1] : bytes_str("default");
 	} else if (bytes_is(label, "hello")) {
 		wish_hello(args, out);
 	} else if (bytes_is(label, "reset")) {
@@ -62,12 +76,12 @@ bool redis_wish(const struct redis_named *named, const struct redis_args *args,
 		out->user = bytes_str("default");
 	} else if (bytes_is(label, "psync") || bytes_is(label, "sync")) {
 		out->change = REDIS_STREAM;
-	} else if (is_one_of(label, losing) ||
-		   (bytes_is(label, "replconf") && args->n_kept > 1 &&
-		    bytes_is_nocase(args->v[1], "ACK"))) {
+	} else if (is_one_of(label, losing) || (bytes_is(label, "replconf") && args->n_kept > 1 &&
+						bytes_is_nocase(args->v[1], "ACK"))) {
 		out->change = REDIS_LOSE;
 	}
-	return out->user.n <= REDIS_USER_MAX;
+	const bool is_named = out->change == REDIS_LOGIN || out->change == REDIS_RESET;
+	return !is_named || (out->user.n > 0 && out->user.n <= REDIS_USER_MAX);
 }
 
 /* ---------------------------------------------------------------- what may be in force */
@@ -93,6 +107,12 @@ bool redis_dbs(const struct redis_session *s, uint64_t *dbs)
 	return is_known;
 }
 
+bool redis_awaits_stream(const struct redis_session *s)
+{
+	const struct redis_pending *p = pending_at(s, 0);
+	return s->n_pending > 0 && p->n_plain == 0 && p->change == REDIS_STREAM;
+}
+
 static void add_user(struct bytes *users, size_t *n, struct bytes user)
 {
 	for (size_t i = 0; i < *n; i++)
@@ -104,11 +124,10 @@ static void add_user(struct bytes *users, size_t *n, struct bytes user)
 bool redis_users(const struct redis_session *s, struct bytes *users, size_t *n)
 {
 	*n = 0;
-	add_user(users, n, user_or_default(s->user, s->n_user));
-	for (size_t i = 0; i < s->n_pending; i++) {
-		const struct redis_pending *p = pending_at(s, i);
-		if (p->change == REDIS_LOGIN || p->change == REDIS_RESET)
-			add_user(users, n, bytes_of(p->user, p->n_user));
+	add_user(users, n, user_in_force(s));
+	for (size_t i = 0; i < s->n_logins; i++) {
+		const struct redis_user *u = &s->logins[(s->first_login + i) % REDIS_LOGINS_MAX];
+		add_user(users, n, bytes_of(u->text, u->n));
 	}
 	return !s->is_user_unknown;
 }
@@ -126,9 +145,16 @@ static void keep_possible(struct redis_session *s, enum redis_change change, uin
 		s->is_user_unknown = 1;
 }
 
+static void push_login(struct redis_session *s, struct bytes user)
+{
+	struct redis_user *u = &s->logins[(s->first_login + s->n_logins++) % REDIS_LOGINS_MAX];
+	u->n = (uint8_t)user.n;
+	memcpy(u->text, user.p, user.n);
+}
+
 bool redis_expect(struct redis_session *s, const struct redis_wish *wish)
 {
-	const bool is_login = wish->change == REDIS_LOGIN || wish->change == REDIS_RESET;
+	const bool is_login = names_user((uint8_t)wish->change);
 	if (s->is_losing) {
 		keep_possible(s, wish->change, wish->db);
 		return true;
@@ -139,25 +165,23 @@ bool redis_expect(struct redis_session *s, const struct redis_wish *wish)
 	}
 	if (s->n_pending == REDIS_PENDING_MAX || (is_login && s->n_logins == REDIS_LOGINS_MAX))
 		return false;
-	struct redis_pending *p =
-		&s->pending[(s->first + s->n_pending++) % REDIS_PENDING_MAX];
-	*p = (struct redis_pending){.n_plain = s->n_plain, .change = (uint8_t)wish->change,
-				    .db = wish->db, .n_user = (uint8_t)wish->user.n};
-	if (wish->user.n)
-		memcpy(p->user, wish->user.p, wish->user.n);
+	s->pending[(s->first + s->n_pending++) % REDIS_PENDING_MAX] = (struct redis_pending){
+		.n_plain = s->n_plain, .change = (uint8_t)wish->change, .db = wish->db};
 	s->n_plain = 0;
-	s->n_logins = (uint8_t)(s->n_logins + is_login);
+	if (is_login)
+		push_login(s, wish->user);
 	s->is_losing |= wish->change == REDIS_LOSE;
 	return true;
 }
 
 /* ---------------------------------------------------------------- answers */
 
-static void take_user(struct redis_session *s, const struct redis_pending *p)
+static struct redis_user pop_login(struct redis_session *s)
 {
-	s->n_user = p->n_user;
-	memcpy(s->user, p->user, sizeof s->user);
-	s->is_user_unknown = 0;
+	const struct redis_user user = s->logins[s->first_login];
+	s->first_login = (uint8_t)((s->first_login + 1) % REDIS_LOGINS_MAX);
+	s->n_logins--;
+	return user;
 }
 
 static void take_db(struct redis_session *s, uint8_t db)
@@ -166,21 +190,35 @@ static void take_db(struct redis_session *s, uint8_t db)
 	s->is_db_unknown = db >= REDIS_DBS_MAX;
 }
 
+static bool is_error(struct bytes line)
+{
+	return line.n && (line.p[0] == '-' || line.p[0] == '!');
+}
+
+/* HELLO answers with a map, as an array before RESP3. */
+static bool is_success(struct bytes line)
+{
+	return bytes_is(line, "+OK") || bytes_is(line, "+RESET") ||
+	       (line.n && (line.p[0] == '%' || line.p[0] == '*'));
+}
+
 /* True: a login took effect. */
 static bool apply(struct redis_session *s, const struct redis_pending *p, struct bytes line)
 {
-	if (line.n && line.p[0] == '-')
+	const bool has_user = names_user(p->change);
+	const struct redis_user user = has_user ? pop_login(s) : (struct redis_user){0};
+	if (is_error(line))
 		return false;
-	if (bytes_is(line, "+QUEUED")) {
+	if (!is_success(line)) { /* +QUEUED, or what no server says */
 		keep_possible(s, p->change, p->db);
 		return false;
 	}
 	if (p->change == REDIS_SELECT || p->change == REDIS_RESET)
 		take_db(s, p->db);
-	if (p->change == REDIS_LOGIN || p->change == REDIS_RESET)
-		take_user(s, p);
-	if (p->change == REDIS_LOSE)
-		s->is_lost = 1;
+	if (has_user) {
+		s->user = user;
+		s->is_user_unknown = 0;
+	}
 	return p->change == REDIS_LOGIN;
 }
 
@@ -200,12 +238,10 @@ bool redis_answer(struct redis_session *s, struct bytes line, enum redis_change 
 		return false;
 	s->first = (uint8_t)((s->first + 1) % REDIS_PENDING_MAX);
 	s->n_pending--;
-	s->n_logins = (uint8_t)(s->n_logins -
-				(p->change == REDIS_LOGIN || p->change == REDIS_RESET));
-	/* A refused SUBSCRIBE leaves the order intact for what was not counted: it must stay lost. */
+	/* Even when it was refused: what came behind it was not counted. */
 	s->is_lost |= p->change == REDIS_LOSE;
 	*out = p->change;
 	if (apply(s, p, line))
-		*user = user_or_default(s->user, s->n_user);
+		*user = user_in_force(s);
 	return true;
 }

@@ -16,10 +16,10 @@
 #include "redis_keys.h"
 
 enum {
-	REDIS_PENDING_MAX = 64, /* answers awaited that change something */
-	REDIS_LOGINS_MAX = 4,   /* of them, logins; and the user in force */
+	REDIS_PENDING_MAX = 32, /* answers awaited that change something */
+	REDIS_LOGINS_MAX = 4,	/* of them, logins and resets */
 	REDIS_USER_MAX = 64,
-	REDIS_DBS_MAX = 64,     /* databases told apart; the server's default is 16 */
+	REDIS_DBS_MAX = 64, /* databases told apart; the server's default is 16 */
 	REDIS_DB_OTHER = REDIS_DBS_MAX,
 };
 
@@ -32,20 +32,24 @@ enum redis_change {
 	REDIS_LOSE,   /* answers cannot be matched behind this one */
 };
 
+struct redis_user {
+	uint8_t n, text[REDIS_USER_MAX];
+};
+
 /* An answer awaited, behind n_plain answers that change nothing. */
 struct redis_pending {
 	uint64_t n_plain;
 	uint8_t change, db;
-	uint8_t n_user, user[REDIS_USER_MAX];
 };
 
 /* n_plain: answers awaited behind the last pending one. dbs: bit per database that may be in force, 0 means
- * the first alone. n_user 0 means the user "default". is_losing: a REDIS_LOSE is under way; is_lost: past it. */
+ * the first alone. user: in force; of no length means "default". is_losing: a REDIS_LOSE is under way;
+ * is_lost: past it. Two rings: pending, and in the same order the users that its logins and resets ask for. */
 struct redis_session {
 	uint64_t n_plain, dbs;
-	uint8_t first, n_pending, n_logins;
+	uint8_t first, n_pending, first_login, n_logins;
 	uint8_t is_losing, is_lost, is_db_unknown, is_user_unknown;
-	uint8_t n_user, user[REDIS_USER_MAX];
+	struct redis_user user, logins[REDIS_LOGINS_MAX];
 	struct redis_pending pending[REDIS_PENDING_MAX];
 };
 
@@ -65,6 +69,8 @@ bool redis_expect(struct redis_session *s, const struct redis_wish *wish);
  * *user set when a login took effect; or false when no answer was awaited. */
 bool redis_answer(struct redis_session *s, struct bytes line, enum redis_change *out,
 		  struct bytes *user);
+/* The next answer is that to PSYNC or SYNC. */
+bool redis_awaits_stream(const struct redis_session *s);
 /* Every database that may be in force, as bits; false when that is not known. */
 bool redis_dbs(const struct redis_session *s, uint64_t *dbs);
 /* The same for users; at most REDIS_LOGINS_MAX + 1. */

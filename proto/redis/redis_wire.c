@@ -38,8 +38,9 @@ struct redis_header redis_read_header(struct bytes in, size_t at, uint8_t type, 
 	if (rest.n == 0)
 		return header_more(at + 4);
 	if (rest.p[0] != type)
-		return header_fault(DIS_MALFORMED, type == '*' ? "a command that is no array"
-							       : "an argument that is no bulk string");
+		return header_fault(DIS_MALFORMED, type == '*'
+							   ? "a command that is no array"
+							   : "an argument that is no bulk string");
 	while (n < rest.n && n <= DIGITS_MAX && rest.p[n] >= '0' && rest.p[n] <= '9')
 		n++;
 	if (n < rest.n && (n == 1 || rest.p[n] != '\r' || (n > 2 && rest.p[1] == '0')))
@@ -63,7 +64,8 @@ static struct redis_walk walk_end(enum dis_status status, const char *why)
 static struct redis_walk walk_more(struct bytes in, size_t known, size_t n_after)
 {
 	size_t want = known;
-	if (n_after > (REDIS_HEAD_MAX - (known < REDIS_HEAD_MAX ? known : REDIS_HEAD_MAX)) / LEAST_ARGUMENT)
+	if (n_after >
+	    (REDIS_HEAD_MAX - (known < REDIS_HEAD_MAX ? known : REDIS_HEAD_MAX)) / LEAST_ARGUMENT)
 		want = want < REDIS_HEAD_MAX ? REDIS_HEAD_MAX : want;
 	else
 		want += n_after * LEAST_ARGUMENT;
@@ -95,7 +97,9 @@ struct redis_walk redis_walk(struct bytes in, struct redis_args *args)
 			return walk_end(h.status, h.why);
 		const size_t data = at + h.n, end = data + h.number + 2;
 		if (end > REDIS_HEAD_MAX)
-			return (struct redis_walk){.status = DIS_DONE, .n = data, .skip = h.number,
+			return (struct redis_walk){.status = DIS_DONE,
+						   .n = data,
+						   .skip = h.number,
 						   .rest = (uint32_t)(args->total - i)};
 		if (end > in.n)
 			return walk_more(in, end, args->total - i - 1);

@@ -11,8 +11,8 @@
 #include "bridgewarden/dissect.h"
 
 enum {
-	REDIS_ARGS_KEPT = 256,           /* more than DIS_VALUES_MAX keys need */
-	REDIS_ARGS_MAX = 1024 * 1024,    /* the server's own limit */
+	REDIS_ARGS_KEPT = 256,		    /* more than DIS_VALUES_MAX keys need */
+	REDIS_ARGS_MAX = 1024 * 1024,	    /* the server's own limit */
 	REDIS_BULK_MAX = 512 * 1024 * 1024, /* likewise, as configured by default */
 	/* A command up to this size is one unit. Of a longer one, the arguments that end before it are the head
 	 * on which it is judged. Room is left for the header of the argument that crosses the line. */

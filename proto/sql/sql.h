@@ -91,7 +91,7 @@ struct sql {
 	/* The result; complete once is_end. */
 	uint8_t verb; /* enum sql_verb */
 	uint8_t effects;
-	uint8_t is_empty;    /* no token at all: nothing to judge */
+	uint8_t has_token;   /* else there is nothing to judge */
 	uint8_t is_unproven;
 	uint8_t is_end;
 	uint8_t uses_default; /* touches the schema in force without naming a table (SHOW TABLES) */
@@ -103,6 +103,7 @@ struct sql {
 
 	/* The tokeniser. */
 	uint8_t is_utf8;
+	uint8_t is_lost;    /* even where the statement ends is not proven: it is the rest of the text */
 	uint8_t lex;	    /* where in a token the last byte was */
 	uint8_t quote;
 	uint8_t in_version; /* inside a version comment whose text every server executes */
@@ -113,11 +114,13 @@ struct sql {
 
 	/* The grammar. */
 	uint8_t head, goal, depth;
-	uint8_t previous_kind, previous_word, previous_byte, is_previous_callable, is_previous_part;
+	uint8_t previous_kind, previous_word, previous_byte;
+	uint8_t is_previous_callable, is_previous_part, is_previous_from_taker;
 	uint8_t n_words;    /* of a head, saturating */
 	uint8_t is_with_recursive;
 	struct sql_table held; /* a name that a dot may follow */
-	uint8_t is_held_quoted;
+	uint8_t is_held_dual;
+	struct sql_table cte; /* the name that WITH is defining */
 	struct sql_frame frames[SQL_DEPTH_MAX];
 };
 

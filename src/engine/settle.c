@@ -113,12 +113,14 @@ static void let_go(struct turn *t, struct worker *w, struct flow *flow)
 	flow->tcp = flow->tcp == FLOW_TCP_CLOSED ? FLOW_TCP_CLOSED : FLOW_TCP_NONE;
 }
 
-/* What was judged before the denied unit and stands in the same segment may still go (THREATS R4: trim). */
+/* What was judged before the denied unit and stands in the same segment may still go (THREATS R4: trim). Never the whole segment:
+ * the denied unit may wait at the receiver already, beyond the gap that this segment would fill. */
 static void pass_judged_part(struct turn *t, struct flow *flow)
 {
 	struct half *h = &flow->half[t->dir];
+	uint32_t end = t->p.seq + (uint32_t)t->p.data.n;
 	bool follows = flow->ip_proto == IPPROTO_TCP && h->is_tracked && h->passed == t->p.seq;
-	if (!follows || !seq_after(h->fed, t->p.seq) || flow->n_held > 0)
+	if (!follows || !seq_after(h->fed, t->p.seq) || !seq_before(h->fed, end) || flow->n_held > 0)
 		return;
 	packet_trim_data(&t->p, t->cp->data, h->fed - t->p.seq);
 	packet_clear_flags(&t->p, t->cp->data, TCP_FIN);

@@ -34,6 +34,18 @@ static void hook_edited(void *ctx, struct flow *f, unsigned dir, uint32_t seq, s
 	held_mark_stale(ctx, f, dir, seq, (uint32_t)with.n);
 }
 
+/* Flows that a predecessor left waiting are still to be decided in time. */
+static void adopt_deadlines(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->shard.header->high_water; i++) {
+		const struct flow *f = &w->shard.flows[i];
+		if (f->phase == FLOW_FREE || f->deadline_ns == 0)
+			continue;
+		const struct deadline d = {.at_ns = f->deadline_ns, .flow_id = f->id, .flow = i};
+		(void)deadlines_add(&w->deadlines, &d); /* there is room for every flow */
+	}
+}
+
 int worker_new(const struct worker_setup *setup, struct worker **out)
 {
 	struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof(*w));
@@ -49,6 +61,7 @@ int worker_new(const struct worker_setup *setup, struct worker **out)
 	}
 	counter_add(setup->counters, COUNTER_STATE_LOST, lost);
 	held_init(w);
+	adopt_deadlines(w);
 	w->inspect = (struct inspect){
 		.shard = &w->shard,
 		.scratch = w->scratch,
@@ -72,19 +85,6 @@ void worker_free(struct worker *w)
 }
 
 /* ---- one flow at a time ---- */
-
-static void begin_turn(struct flow *f)
-{
-	atomic_store_explicit(&f->turn, atomic_load_explicit(&f->turn, memory_order_relaxed) | 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-}
-
-static void end_turn(struct flow *f)
-{
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&f->turn, (atomic_load_explicit(&f->turn, memory_order_relaxed) | 1) + 1,
-			      memory_order_release);
-}
 
 /* Who the two sides are, in the image of now. False: a managed address that nobody owns (yet). */
 static bool identify_sides(struct worker *w, struct flow *f)
@@ -207,7 +207,6 @@ static void new_flow(struct turn *t)
 		answer_drop(t);
 		return;
 	}
-	begin_turn(f);
 	if (f->ip_proto == IPPROTO_TCP) {
 		if (t->p.data.n > 0) {
 			packet_trim_data(&t->p, t->cp->data, 0); /* data in a SYN (T53, T54) comes again */
@@ -229,7 +228,7 @@ static void new_flow(struct turn *t)
 	} else {
 		open_flow(t, f);
 	}
-	end_turn(f);
+	flow_end_turn(&w->shard, f);
 }
 
 /* ---- connections whose beginning was not seen ---- */
@@ -252,7 +251,7 @@ static enum inspect_status judge_midstream(struct turn *t, struct flow *f, bool 
 	policy_candidates(w->image, &f->subject, &f->candidates);
 	policy_decide_connection(w->image, &f->subject, &f->candidates, &d);
 	bool passes = (d.verdict == VERDICT_ALLOW && d.is_final) || w->settings->midstream == VERDICT_ALLOW ||
-		      (d.mode != MODE_ENFORCE && w->settings->mode != MODE_ENFORCE);
+		      d.mode != MODE_ENFORCE;
 	if (!passes || w->settings->midstream == VERDICT_DENY)
 		return INSPECT_WAIT;
 	f->verdict = VERDICT_ALLOW;
@@ -270,7 +269,6 @@ static void midstream(struct turn *t)
 		answer_drop(t);
 		return;
 	}
-	begin_turn(f);
 	enum inspect_status status = judge_midstream(t, f, false);
 	if (status != INSPECT_FINAL)
 		status = judge_midstream(t, f, true);
@@ -280,7 +278,7 @@ static void midstream(struct turn *t)
 		deny_connection(t, f, REASON_MIDSTREAM);
 		refuse_new(t, f);
 	}
-	end_turn(f);
+	flow_end_turn(&w->shard, f);
 }
 
 /* ---- packets of known flows ---- */
@@ -425,7 +423,7 @@ static void dispatch(struct turn *t, struct flow *f)
 static void known_flow(struct turn *t, struct flow *f)
 {
 	struct worker *w = t->w;
-	begin_turn(f);
+	flow_begin(&w->shard, f);
 	f->seen_ns = w->now.mono_ns;
 	f->half[t->dir].packets++;
 	f->half[t->dir].bytes += t->p.raw.n;
@@ -437,7 +435,7 @@ static void known_flow(struct turn *t, struct flow *f)
 	}
 	if (!t->is_answered)
 		dispatch(t, f);
-	end_turn(f);
+	flow_end_turn(&w->shard, f);
 }
 
 static bool opens_connection(const struct packet *p)
@@ -465,9 +463,9 @@ static void tcp_packet(struct turn *t, struct flow *f)
 		return;
 	}
 	if (fate == TCP_REOPEN) {
-		begin_turn(f);
+		flow_begin(&w->shard, f);
 		flow_close(w, f, FLOW_END_EVICTED);
-		end_turn(f);
+		flow_end_turn(&w->shard, f);
 		f = NULL;
 	}
 	if (f)
@@ -539,9 +537,9 @@ static void run_deadlines(struct worker *w)
 			continue;
 		if (f->deadline_ns > w->now.mono_ns)
 			continue; /* it was moved: the entry for the new time is in the heap too */
-		begin_turn(f);
+		flow_begin(&w->shard, f);
 		waited_long_enough(w, f);
-		end_turn(f);
+		flow_end_turn(&w->shard, f);
 	}
 }
 
@@ -577,9 +575,9 @@ static void sweep(struct worker *w)
 		if (f->phase == FLOW_FREE)
 			continue;
 		if (w->now.mono_ns - f->seen_ns > idle_limit(f)) {
-			begin_turn(f);
+			flow_begin(&w->shard, f);
 			flow_close(w, f, FLOW_END_TIMEOUT);
-			end_turn(f);
+			flow_end_turn(&w->shard, f);
 		}
 	}
 }
@@ -600,11 +598,11 @@ static void retry_waiting(struct worker *w)
 		struct flow *f = &w->shard.flows[w->deadlines.heap[i].flow];
 		if (f->phase != FLOW_WAITING || f->id != w->deadlines.heap[i].flow_id)
 			continue;
-		begin_turn(f);
+		flow_begin(&w->shard, f);
 		f->epoch = w->settings->epoch;
 		if (identify_sides(w, f))
 			resume_waiting(NULL, w, f);
-		end_turn(f);
+		flow_end_turn(&w->shard, f);
 	}
 }
 
@@ -625,8 +623,8 @@ void worker_finish(struct worker *w, struct engine_time now)
 		struct flow *f = &w->shard.flows[i];
 		if (f->phase == FLOW_FREE)
 			continue;
-		begin_turn(f);
+		flow_begin(&w->shard, f);
 		flow_close(w, f, FLOW_END_TIMEOUT);
-		end_turn(f);
+		flow_end_turn(&w->shard, f);
 	}
 }

@@ -12,14 +12,14 @@
 enum { REGION_ALIGN = 4096 };
 
 struct layout {
-	size_t buckets, flows, sessions, chunks, end;
+	size_t journal, buckets, flows, sessions, chunks, end;
 };
 
 /* Changes whenever a struct that lives in the region changes size; dissector states count through the number of protocols. */
 static uint64_t layout_id(void)
 {
 	uint64_t parts[] = {sizeof(struct flow), sizeof(struct half), sizeof(struct session), sizeof(struct chunk),
-			    sizeof(struct shard_header), sizeof(struct policy_candidates), n_dissectors};
+			    sizeof(struct shard_header), sizeof(struct journal), sizeof(struct policy_candidates), n_dissectors};
 	const uint64_t key[2] = {SHARD_MAGIC, 1};
 	uint64_t id = siphash13(key, parts, sizeof(parts));
 	for (size_t i = 0; i < n_dissectors; i++) {
@@ -37,7 +37,8 @@ static size_t align(size_t n)
 static struct layout layout_of(uint32_t max_flows, uint32_t n_buckets, uint32_t n_chunks)
 {
 	struct layout l;
-	l.buckets = align(sizeof(struct shard_header));
+	l.journal = align(sizeof(struct shard_header));
+	l.buckets = l.journal + align(sizeof(struct journal));
 	l.flows = l.buckets + align((size_t)n_buckets * sizeof(uint32_t));
 	l.sessions = l.flows + align((size_t)max_flows * sizeof(struct flow));
 	l.chunks = l.sessions + align((size_t)max_flows * sizeof(struct session));
@@ -243,6 +244,41 @@ static bool adopt_chunks(struct shard *shard, struct half *h, struct owned *owne
 	return true;
 }
 
+/* The turn that was under way never happened. */
+static void undo_turn(struct shard *shard)
+{
+	struct journal *j = shard->journal;
+	uint32_t index = atomic_load_explicit(&j->flow, memory_order_relaxed);
+	atomic_store_explicit(&j->flow, 0, memory_order_relaxed);
+	if (index == 0 || index > shard->header->high_water)
+		return;
+	struct flow *f = &shard->flows[index - 1];
+	memcpy(f, &j->before, sizeof(*f));
+	if (j->has_state && f->session < shard->header->n_sessions && f->app < n_dissectors)
+		memcpy(shard->sessions[f->session].state, j->state,
+		       dissectors[f->app]->state_size);
+}
+
+void flow_begin(struct shard *shard, struct flow *f)
+{
+	struct journal *j = shard->journal;
+	memcpy(&j->before, f, sizeof(*f));
+	j->has_state = f->session != FLOW_NIL;
+	if (j->has_state)
+		memcpy(j->state, shard->sessions[f->session].state, dissectors[f->app]->state_size);
+	atomic_store_explicit(&j->flow, (uint32_t)(f - shard->flows) + 1, memory_order_release);
+	atomic_store_explicit(&f->turn, atomic_load_explicit(&f->turn, memory_order_relaxed) | 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+void flow_end_turn(struct shard *shard, struct flow *f)
+{
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&f->turn, (atomic_load_explicit(&f->turn, memory_order_relaxed) | 1) + 1,
+			      memory_order_release);
+	atomic_store_explicit(&shard->journal->flow, 0, memory_order_release);
+}
+
 static bool adopt_flow(struct shard *shard, struct flow *f, struct owned *owned)
 {
 	bool torn = atomic_load_explicit(&f->turn, memory_order_relaxed) & 1;
@@ -306,6 +342,7 @@ uint32_t shard_adopt(struct shard *shard, void *memory)
 	uint8_t *base = memory;
 	*shard = (struct shard){
 		.header = h,
+		.journal = (struct journal *)(void *)(base + l.journal),
 		.buckets = (uint32_t *)(void *)(base + l.buckets),
 		.flows = (struct flow *)(void *)(base + l.flows),
 		.sessions = (struct session *)(void *)(base + l.sessions),
@@ -319,6 +356,7 @@ uint32_t shard_adopt(struct shard *shard, void *memory)
 		.chunks = calloc(h->n_chunks + 1u, 1),
 	};
 	uint32_t lost = h->high_water;
+	undo_turn(shard);
 	if (owned.sessions && owned.chunks) {
 		lost = adopt_flows(shard, &owned);
 		shard->fresh_session = used_up_to(owned.sessions, h->n_sessions);

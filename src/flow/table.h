@@ -2,10 +2,10 @@
 /*
  * The flow table of one worker: hash, flows, dissector states and chunks in one shared memory region, addressed by index.
  *
- *   | header | buckets | flows | sessions | chunks |
+ *   | header | journal | buckets | flows | sessions | chunks |
  *
- * A new engine maps the region of its predecessor and goes on from it (shard_adopt): flows in mid-change (odd turn) are given
- * up, free lists and hash chains are built afresh from the flows themselves, so a torn list cannot survive a crash.
+ * A new engine maps the region of its predecessor and goes on from it (shard_adopt): the flow in mid-change is put back from
+ * the journal, free lists and hash chains are built afresh from the flows themselves, so a torn list cannot survive a crash.
  * One thread, the worker. No pointers inside the region.
  */
 #ifndef FLOW_TABLE_H
@@ -22,6 +22,15 @@ struct session {
 	_Alignas(16) uint8_t state[SESSION_BYTES];
 };
 
+/* What a flow was before the turn that changes it now. An engine that dies in the middle leaves it to its successor, which puts the
+ * flow back: the packet in hand was never answered, so its sender will send it again. */
+struct journal {
+	_Atomic uint32_t flow; /* index + 1; 0: no turn is under way. Writer: worker */
+	uint32_t has_state;
+	struct flow before;
+	_Alignas(16) uint8_t state[SESSION_BYTES];
+};
+
 struct shard_header {
 	uint64_t magic, layout;
 	uint32_t max_flows, n_buckets, n_chunks, n_sessions;
@@ -33,6 +42,7 @@ struct shard_header {
 /* The worker's handle; private memory. */
 struct shard {
 	struct shard_header *header;
+	struct journal *journal;
 	uint32_t *buckets;
 	struct flow *flows;
 	struct session *sessions;
@@ -59,6 +69,9 @@ uint32_t shard_adopt(struct shard *shard, void *memory);
 
 /* The flow of these endpoints in either direction; *dir says which side the key's source is. NULL: none. */
 struct flow *flow_find(struct shard *shard, const struct flow_key *key, unsigned *dir);
+/* Around every change of a flow. A flow that was added since needs no journal: given up, its first packet comes again. */
+void flow_begin(struct shard *shard, struct flow *flow);
+void flow_end_turn(struct shard *shard, struct flow *flow);
 /* A zeroed flow in the table, opener = key's source, turn odd. NULL: the table is full. */
 struct flow *flow_add(struct shard *shard, const struct flow_key *key, uint32_t worker);
 void flow_remove(struct shard *shard, struct flow *flow);

@@ -350,7 +350,7 @@ static enum inspect_status rejudge_open(struct inspect *in, struct flow *f, stru
 	policy_decide_connection(in->image, &f->subject, &f->candidates, d);
 	if (d->verdict == VERDICT_PENDING && f->app != POLICY_APP_NONE)
 		policy_decide_app(in->image, &f->subject, &f->candidates, f->app, d);
-	f->is_enforced = d->mode == MODE_ENFORCE || policy_settings(in->image)->mode == MODE_ENFORCE;
+	f->is_enforced = d->mode == MODE_ENFORCE;
 	f->is_lenient = !f->is_enforced;
 	f->needs_replies = d->needs_replies;
 	if (is_enforced_denial(d))

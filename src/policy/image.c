@@ -42,8 +42,8 @@ static const struct image_address *find(const struct policy_image *image, struct
 	return NULL;
 }
 
-static const struct image_address *find_owner(const struct policy_image *image,
-					      const struct ip_addr *addr)
+const struct image_address *image_find_owner(const struct policy_image *image,
+					     const struct ip_addr *addr)
 {
 	const struct image_address *hit = find(image, image->addresses, addr, 128);
 	for (uint32_t i = 0; !hit && i < image->n_lengths; i++) {
@@ -55,7 +55,7 @@ static const struct image_address *find_owner(const struct policy_image *image,
 
 struct policy_owner policy_owner(const struct policy_image *image, const struct ip_addr *addr)
 {
-	const struct image_address *hit = find_owner(image, addr);
+	const struct image_address *hit = image_find_owner(image, addr);
 	if (!hit) /* cannot be: compile always writes ::/0 */
 		return (struct policy_owner){.identity = UINT32_MAX};
 	struct policy_owner owner = {

@@ -88,6 +88,9 @@ struct policy_image {
 /* Is this an image that this program can read, wholly in bounds? */
 bool image_check(const void *data, size_t size);
 uint64_t image_protocols(void);
+/* The slot that owns an address: its own, or its longest prefix's. NULL only in an image that compile did not write. */
+const struct image_address *image_find_owner(const struct policy_image *image,
+					     const struct ip_addr *addr);
 uint32_t image_hash(const struct ip_addr *addr, uint8_t length);
 struct ip_addr image_mask(const struct ip_addr *addr, uint8_t length);
 

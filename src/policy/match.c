@@ -191,8 +191,8 @@ static bool has_label(const struct identity_endpoint *e, const char *key, const 
 	return fits(pattern, identity_label_value(e, key));
 }
 
-static bool pattern_matches(const struct atom *atom, const struct identity_endpoint *e,
-			    const struct identity_address *at)
+bool atom_fits_endpoint(const struct atom *atom, const struct identity_endpoint *e,
+			const struct identity_address *at)
 {
 	switch (atom->kind) {
 	case ATOM_SERVICE:
@@ -206,6 +206,7 @@ static bool pattern_matches(const struct atom *atom, const struct identity_endpo
 	case ATOM_NETWORK:
 		return is_on_network(e, at, atom->a);
 	case ATOM_ANY:
+		return true;
 	case ATOM_HOST:
 	case ATOM_INTERNET:
 	case ATOM_CIDR:
@@ -227,7 +228,7 @@ static bool match_names(struct matcher *m, const struct identity_endpoint *e,
 		if (is_same_address(&e->addresses[i], at))
 			good = add_literal(m, 'n', e->addresses[i].network, NULL);
 	for (size_t i = 0; good && i < m->patterns.n; i++)
-		if (pattern_matches(&m->policy->atoms[m->patterns.v[i]], e, at))
+		if (atom_fits_endpoint(&m->policy->atoms[m->patterns.v[i]], e, at))
 			good = numbers_add(&m->scratch, m->patterns.v[i]);
 	return good;
 }

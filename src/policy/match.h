@@ -44,6 +44,9 @@ struct matching {
 int matching_build(const struct policy *policy, const struct policy_inputs *inputs,
 		   struct matching *out);
 void matching_fini(struct matching *m);
+/* Does the endpoint, at this address, fit an atom that speaks of endpoints? `any` fits, the other kinds do not. */
+bool atom_fits_endpoint(const struct atom *atom, const struct identity_endpoint *e,
+			const struct identity_address *at);
 bool numbers_add(struct numbers *list, uint32_t number);
 
 #endif

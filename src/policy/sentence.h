@@ -2,18 +2,17 @@
 /*
  * Sentences: what `tests:` in a policy file and `bridgewarden explain` ask.
  *
- *	FROM -> TO[:PORT] [APP [FIELD=VALUE...] [REQUEST]] [= allow|deny [by RULE|default]]
+ *	FROM -> TO[:PORT] [APP [REQUEST]] [= allow|deny [by RULE|default]]
  *
  *	blog/wordpress -> blog/db mysql 'SELECT * FROM wp_posts' = allow by wp-own-db
  *	internet -> blog/wordpress:443 tcp = deny by default
- *	blog/wordpress -> blog/db mysql user=root 'SELECT 1' = deny
  *
- * FROM and TO are selectors or addresses. In a test, where no container runs, an endpoint is made up that has what the selector
- * names and nothing else; an identity with several members is asked for each of them, and all must agree. Without PORT the
- * port is one that the rules for this pair and application name (the expected rule first), or else one that none names.
- * FIELD=VALUE states a fact about the connection that a request does not carry (user, schema, host): the field's name or the
- * constraint's key. REQUEST is what the application's dissector reads, quoted or not. Without a request the connection is judged,
- * and one that is open until requests come is an allow.
+ * FROM and TO are selectors or addresses ([ADDRESS]:PORT for IPv6). In a test, where no container runs, an endpoint is made up
+ * that has what the selector names and nothing else, unless the policy's inventory has one; an identity with several members
+ * is asked for each of them, and all must agree. Without PORT the port is one that the rules for this pair and application
+ * name (the expected rule first), or else one that none names. REQUEST is what the application's dissector reads, in quotes or
+ * not. Without a request the connection is judged, and one that is open until requests come is an allow. The verdict is
+ * what the policy says, whatever the mode.
  */
 #ifndef POLICY_SENTENCE_H
 #define POLICY_SENTENCE_H
@@ -22,8 +21,8 @@
 #include "bridgewarden/policy.h"
 #include "policy/load.h"
 
-/* Is this a test sentence of this policy? 0; -EINVAL with what is wrong; -ENOMEM. Adds atoms to the policy, no more. */
-int sentence_check(struct policy *policy, const char *text, struct error *err);
+/* Is this a test sentence of this policy? 0; -EINVAL with what is wrong; -ENOMEM. */
+int sentence_check(const struct policy *policy, const char *text, struct error *err);
 
 /* Runs the policy's tests, without Docker or root. 0, also when tests fail: *n_failed counts them. Writes a line for each failed
  * test to report, and the explanation; NULL: nothing. Negative: it could not run (-ENOMEM). Loading does not run the

@@ -10,7 +10,7 @@ uint32_t chunk_get(struct chunk_pool *pool)
 {
 	uint32_t index = pool->free;
 	if (index != UINT32_MAX)
-		pool->free = pool->chunks[index].next;
+		pool->free = pool->chunks[index].next_free;
 	else if (pool->fresh < pool->n_chunks)
 		index = pool->fresh++;
 	else
@@ -25,7 +25,7 @@ uint32_t chunk_get(struct chunk_pool *pool)
 
 void chunk_put(struct chunk_pool *pool, uint32_t index)
 {
-	pool->chunks[index].next = pool->free;
+	pool->chunks[index].next_free = pool->free;
 	pool->free = index;
 	pool->n_used--;
 }

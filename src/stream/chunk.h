@@ -10,11 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CHUNK_BYTES = 2048, CHUNK_DATA = CHUNK_BYTES - 16 };
+enum { CHUNK_BYTES = 2048, CHUNK_DATA = CHUNK_BYTES - 20 };
 
 /* A run of the stream: bytes [seq, seq + n). A void chunk says only that they came; there n may be anything. */
 struct chunk {
 	uint32_t next;
+	uint32_t next_free; /* not `next`: a list that was cut in an interrupted turn can be put back as it was */
 	uint32_t seq, n;
 	uint8_t is_void;
 	uint8_t pad[3];

@@ -404,6 +404,17 @@ static inline void drive_bytes(struct drive *v, enum dis_dir dir, struct bytes b
 		;
 }
 
+/* Nothing more comes for now: shows what waits even where more was wanted. A `want` may rest on the least
+ * that a right message needs, so that bytes which are wrong already are refused later than in one slice. */
+static inline void drive_flush(struct drive *v, enum dis_dir dir)
+{
+	if (v->ip_proto == IPPROTO_UDP || (dir == DIS_TO_CLIENT && v->is_hidden))
+		return;
+	v->side[dir].want = 0;
+	while (drive_step(v, dir))
+		;
+}
+
 static inline bool drive_is_waiting(const struct drive *v)
 {
 	return v->side[0].n || v->side[1].n || v->side[0].skip || v->side[1].skip;

@@ -90,7 +90,8 @@ static void add_bytes(const struct source *s, struct line *l, const uint8_t *p, 
 	l->p = realloc(l->p, l->n + n + 1);
 	if (!l->p)
 		abort();
-	memcpy(l->p + l->n, p, n);
+	if (n)
+		memcpy(l->p + l->n, p, n);
 	l->n += n;
 }
 
@@ -162,6 +163,7 @@ static const char *read_repeat(const struct source *s, const char *p, struct lin
 static struct line read_bytes_line(const struct source *s, const char *p, enum dis_dir dir)
 {
 	struct line l = {.dir = dir};
+	add_bytes(s, &l, NULL, 0); /* so that "" is there too */
 	if (!*p)
 		bad_line(s, "bytes expected");
 	while (*p)
@@ -175,12 +177,12 @@ static void read_app(struct source *s, const char *p)
 	for (size_t i = 0; i < n_dissectors && !s->d; i++)
 		if (takes_word(&p, dissectors[i]->name))
 			s->d = dissectors[i];
+	if (!s->d)
+		bad_line(s, "no such dissector");
 	s->ip_proto = takes_word(&p, "udp") ? IPPROTO_UDP : IPPROTO_TCP;
 	(void)takes_word(&p, "tcp"); /* the default, for those who want to say it */
 	if (*p)
 		bad_line(s, "tcp or udp expected");
-	if (!s->d)
-		bad_line(s, "no such dissector");
 	if (s->d->ip_protos[0] != s->ip_proto && s->d->ip_protos[1] != s->ip_proto)
 		bad_line(s, "not a transport of this dissector");
 }
@@ -324,6 +326,7 @@ static void run_cut(struct drive *v, const struct slices *s, size_t cut)
 			drive_bytes(v, s->v[i].dir, bytes_slice(b, 0, here));
 		if (here < b.n)
 			drive_bytes(v, s->v[i].dir, bytes_from(b, here));
+		drive_flush(v, s->v[i].dir);
 		cut -= here;
 	}
 }
@@ -338,6 +341,7 @@ static void run_bytewise(struct drive *v, const struct slices *s, size_t total)
 			step = inner ? 997 : 1;
 			drive_bytes(v, s->v[i].dir, bytes_slice(b, at, step));
 		}
+		drive_flush(v, s->v[i].dir);
 	}
 }
 
@@ -528,17 +532,53 @@ static void name_dead(int n_batches)
 			(void)fails(&cases[running[i]], "ended the process"); /* counted by check */
 }
 
-/* With arguments: only these files, and not the question whether anything is missing. */
+/* The conversations as inputs for the fuzzer, folder/APP/CASE; its format is told in fuzz_dissector.c. */
+static void write_seed(const struct test_case *c, const char *folder)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%s/%s", folder, c->d->name, c->name);
+	FILE *f = fopen(path, "w");
+	if (!f) {
+		perror(path);
+		exit(EXIT_FAILURE);
+	}
+	fputc(c->ip_proto == IPPROTO_UDP ? 0x85 : 0x05, f);
+	for (size_t i = 0; i < c->n_lines; i++) {
+		const struct line *l = &c->lines[i];
+		fputc((l->dir == DIS_TO_CLIENT ? 0x80 : 0) | (l->n < 127 ? (int)l->n : 127), f);
+		if (l->n >= 127) {
+			fputc((int)(l->n & 0xff), f);
+			fputc((int)(l->n >> 8), f);
+		}
+		fwrite(l->p, 1, l->n, f);
+	}
+	if (fclose(f) != 0)
+		perror(path);
+}
+
+static int write_seeds(const char *folder)
+{
+	for (int i = 0; i < n_cases; i++)
+		if (!cases[i].say.p && cases[i].total > 0 && cases[i].total < 4096)
+			write_seed(&cases[i], folder);
+	return EXIT_SUCCESS;
+}
+
+/* [--seeds FOLDER] [FILE...]; with files: only these, and not the question whether anything is missing. */
 int main(int argc, char **argv)
 {
 	glob_t found = {0};
-	if (argc > 1)
-		for (int i = 1; i < argc; i++)
+	const bool is_for_seeds = argc > 2 && strcmp(argv[1], "--seeds") == 0;
+	const int first = is_for_seeds ? 3 : 1;
+	if (argc > first)
+		for (int i = first; i < argc; i++)
 			read_file(argv[i]);
 	else if (glob(BW_SOURCE_DIR "/tests/proto/cases/*.txt", 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			read_file(found.gl_pathv[i]);
 	globfree(&found);
+	if (is_for_seeds)
+		return write_seeds(argv[2]);
 
 	Suite *suite = suite_create("proto cases");
 	TCase *tcase = tcase_create("cases");

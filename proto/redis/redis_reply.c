@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "redis_reply.h"
+
+static struct redis_element fault(enum dis_status status, const char *why)
+{
+	return (struct redis_element){.status = status, .why = why};
+}
+
+static struct redis_element need(size_t want)
+{
+	return (struct redis_element){.status = DIS_MORE, .want = want};
+}
+
+/* An element is whole: so may be what surrounds it. */
+static void complete(struct redis_reply *r)
+{
+	while (r->depth > 0 && --r->left[r->depth - 1] == 0) {
+		r->depth--;
+		if (r->attributes & 1u << r->depth)
+			return;
+	}
+}
+
+static struct redis_element read_tail(struct redis_reply *r, struct bytes in, size_t at)
+{
+	if (in.n - at < 2)
+		return need(at + 2);
+	if (in.p[at] != '\r' || in.p[at + 1] != '\n')
+		return fault(DIS_MALFORMED, "a bulk string longer than its length");
+	r->has_tail = 0;
+	complete(r);
+	return (struct redis_element){.status = DIS_DONE, .n = 2};
+}
+
+static struct redis_element read_line(struct bytes in, size_t at)
+{
+	const struct bytes rest = bytes_slice(in, at, REDIS_HEAD_MAX);
+	const size_t lf = bytes_find(rest, '\n'), cr = bytes_find(rest, '\r');
+	if (cr + 1 < lf || (lf < rest.n && cr > lf))
+		return fault(DIS_MALFORMED, "a stray CR or LF in an answer");
+	if (lf == rest.n && rest.n == REDIS_HEAD_MAX)
+		return fault(DIS_LIMIT, "a line of an answer too long");
+	if (lf == rest.n)
+		return need(in.n + 1);
+	return (struct redis_element){
+		.status = DIS_DONE, .n = lf + 1, .line = bytes_slice(rest, 0, lf - 1)};
+}
+
+static struct redis_element read_bulk(struct redis_reply *r, struct redis_element e)
+{
+	const struct bytes digits = bytes_from(e.line, 1);
+	if (bytes_is(digits, "-1") && e.line.p[0] == '$') {
+		complete(r);
+		return e;
+	}
+	if (!redis_number(digits, UINT32_MAX, &e.skip))
+		return fault(DIS_MALFORMED, "a length that is not an exact number");
+	r->has_tail = 1;
+	return e;
+}
+
+static struct redis_element read_aggregate(struct redis_reply *r, struct redis_element e)
+{
+	const uint8_t type = e.line.p[0];
+	const struct bytes digits = bytes_from(e.line, 1);
+	const bool is_attribute = type == '|';
+	uint64_t n = 0;
+	if (type == '>' && r->depth > 0)
+		return fault(DIS_MALFORMED, "a push within an answer");
+	if (!(type == '*' && bytes_is(digits, "-1")) && !redis_number(digits, UINT32_MAX, &n))
+		return fault(DIS_MALFORMED, "a count that is not an exact number");
+	if (n == 0) {
+		if (!is_attribute)
+			complete(r);
+		return e;
+	}
+	if (r->depth == REDIS_DEPTH_MAX)
+		return fault(DIS_LIMIT, "an answer nested too deep");
+	r->attributes &= ~(1u << r->depth);
+	r->attributes |= (uint32_t)is_attribute << r->depth;
+	r->left[r->depth++] = type == '%' || is_attribute ? 2 * n : n;
+	return e;
+}
+
+struct redis_element redis_reply_next(struct redis_reply *r, struct bytes in, size_t at)
+{
+	if (r->has_tail)
+		return read_tail(r, in, at);
+	const struct redis_element e = read_line(in, at);
+	if (e.status != DIS_DONE)
+		return e;
+	switch (e.line.n ? e.line.p[0] : 0) {
+	case '+':
+	case '-':
+	case ':':
+	case ',':
+	case '(':
+	case '#':
+	case '_':
+		complete(r);
+		return e;
+	case '$':
+	case '=':
+	case '!':
+		return read_bulk(r, e);
+	case '*':
+	case '~':
+	case '%':
+	case '>':
+	case '|':
+		return read_aggregate(r, e);
+	default:
+		return fault(DIS_MALFORMED, "an answer of no known type");
+	}
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of a statement, and the names that it leaves behind. sql.h says what this folder is for. */
+#include "sql/sql.h"
+
+#include "sql/sql_grammar.h"
+
+#define SQL_VERB_WORD(name, word) word,
+const char *const sql_verb_words[SQL_N_VERBS + 1] = {SQL_VERBS(SQL_VERB_WORD) NULL};
+#undef SQL_VERB_WORD
+
+void sql_init(struct sql *s, bool is_utf8)
+{
+	memset(s, 0, sizeof(*s));
+	s->is_utf8 = is_utf8;
+}
+
+static void classify(struct sql *s)
+{
+	struct sql_token *t = &s->token;
+	t->is_part = s->previous_kind == SQL_T_PUNCT && s->previous_byte == '.';
+	t->word = SQL_W_NONE;
+	t->is_callable = 0;
+	if (t->kind != SQL_T_WORD || t->is_part)
+		return;
+	t->word = (uint8_t)sql_word_find(sql_text(s));
+	t->is_callable = sql_word_is_callable(sql_text(s));
+}
+
+static void remember(struct sql *s)
+{
+	const struct sql_token *t = &s->token;
+	s->previous_kind = t->kind;
+	s->previous_word = t->word;
+	s->previous_byte = t->n ? t->text[0] : 0;
+	s->is_previous_callable = t->is_callable;
+	s->is_previous_part = t->is_part;
+	s->is_previous_from_taker = t->is_callable && sql_word_takes_from(sql_text(s));
+}
+
+static void dispatch(struct sql *s)
+{
+	if (sql_top(s)->state == SQL_S_HEAD)
+		sql_head_token(s);
+	else
+		sql_query_token(s);
+}
+
+void sql_take_token(struct sql *s)
+{
+	classify(s);
+	s->has_token = 1;
+	if (!s->is_unproven || s->verb == SQL_UNKNOWN)
+		dispatch(s);
+	remember(s);
+}
+
+/* May a statement end where its outermost frame is now? */
+static bool is_whole(const struct sql *s)
+{
+	if (s->depth != 0)
+		return false;
+	switch ((enum sql_state)s->frames[0].state) {
+	case SQL_S_EXPR:
+	case SQL_S_SELECT:
+	case SQL_S_TAIL:
+	case SQL_S_ON:
+	case SQL_S_DOUBT:
+	case SQL_S_SKIP:
+	case SQL_S_REST:
+	case SQL_S_HEAD:
+		return true;
+	case SQL_S_START:
+	case SQL_S_OPEN:
+	case SQL_S_REF:
+	case SQL_S_DOT:
+	case SQL_S_PART:
+	case SQL_S_ALIAS:
+	case SQL_S_HINT:
+	case SQL_S_INTO:
+	case SQL_S_FOR:
+	case SQL_S_LATERAL:
+	case SQL_S_WITH:
+		return false;
+	}
+	return false;
+}
+
+void sql_end_statement(struct sql *s)
+{
+	if (!s->has_token)
+		return;
+	s->token.kind = SQL_T_END;
+	s->token.n = 0;
+	s->token.word = s->token.is_part = s->token.is_callable = 0;
+	if (!s->is_unproven)
+		dispatch(s);
+	if (!is_whole(s))
+		sql_doubt(s);
+	if (s->is_unproven && (s->verb == SQL_SET || s->verb == SQL_SET_GLOBAL || s->verb == SQL_UNKNOWN ||
+			       s->verb == SQL_CALL || s->verb == SQL_EXECUTE || s->is_lost))
+		s->effects |= SQL_LOSES_LEXING;
+}
+
+void sql_next(struct sql *s)
+{
+	const bool is_lost = s->is_lost || (s->effects & SQL_LOSES_LEXING);
+	bool is_utf8 = s->is_utf8;
+	if (s->effects & (SQL_SETS_UTF8 | SQL_SETS_BYTES))
+		is_utf8 = s->effects & SQL_SETS_UTF8;
+	sql_init(s, is_utf8);
+	s->is_lost = s->is_unproven = is_lost;
+}
+
+/* ---------------------------------------------------------------- names */
+
+bool sql_keep_name(struct sql *s, uint16_t *at, uint8_t *n)
+{
+	const struct bytes text = sql_text(s);
+	if (s->token.n == 0 || s->token.n > SQL_NAME_MAX || text.n > SQL_NAMES_MAX - s->n_names) {
+		sql_doubt(s);
+		return false;
+	}
+	*at = s->n_names;
+	*n = (uint8_t)text.n;
+	memcpy(s->names + s->n_names, text.p, text.n);
+	s->n_names = (uint16_t)(s->n_names + text.n);
+	return true;
+}
+
+static bool is_same(const struct sql *s, const struct sql_table *a, const struct sql_table *b)
+{
+	return bytes_equal(sql_name(s, a->schema_at, a->schema_n), sql_name(s, b->schema_at, b->schema_n)) &&
+	       bytes_equal(sql_name(s, a->name_at, a->name_n), sql_name(s, b->name_at, b->name_n));
+}
+
+static bool is_cte(const struct sql *s, const struct sql_table *t)
+{
+	for (size_t i = 0; i < s->n_ctes; i++)
+		if (is_same(s, &s->ctes[i], t))
+			return true;
+	return false;
+}
+
+void sql_add_table(struct sql *s, struct sql_table t)
+{
+	if (is_cte(s, &t))
+		return;
+	for (size_t i = 0; i < s->n_tables; i++)
+		if (is_same(s, &s->tables[i], &t))
+			return;
+	if (s->n_tables == SQL_TABLES_MAX) {
+		sql_doubt(s);
+		return;
+	}
+	s->tables[s->n_tables++] = t;
+}
+
+void sql_drop_tables(struct sql *s)
+{
+	s->n_tables = 0;
+}

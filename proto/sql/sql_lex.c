@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tokeniser: one byte, one step. A step either takes its byte or ends the token before it and asks to see
+ * the byte again, from the blank state, so every byte is seen at most twice.
+ *
+ * It reads as the servers do with their usual sql_mode (backslash escapes, "text" is a string) and a character
+ * set whose bytes below 0x80 are ASCII. Where MySQL and MariaDB, or their versions, read differently, the text
+ * is lost: unproven to its end.
+ */
+#include "sql/sql_grammar.h"
+
+enum lex {
+	L_BLANK,
+	L_WORD,
+	L_DIGITS,
+	L_EXPONENT, /* digits, then "e" */
+	L_SIGN,	    /* digits, "e", then + or - */
+	L_NUMBER,   /* behind a point or an exponent: only digits may follow */
+	L_DOT,
+	L_AT,
+	L_VAR,
+	L_QUOTED,
+	L_ESCAPE,
+	L_QUOTE, /* the closing quote, unless a second one follows */
+	L_DASH,
+	L_DASHES,
+	L_LINE,
+	L_SLASH,
+	L_OPEN, /* slash and star */
+	L_OPEN_M,
+	L_BLOCK,
+	L_BLOCK_STAR,
+	L_HINT,
+	L_HINT_STAR,
+	L_VERSION,
+	L_STAR,
+	L_BACKSLASH,
+};
+
+/* A version comment is executed by every server of interest below this number; MariaDB skips those from it on. */
+enum { VERSION_TOO_NEW = 50700, VERSION_DIGITS = 5 };
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter(uint8_t c)
+{
+	const uint8_t l = byte_lower(c);
+	return (l >= 'a' && l <= 'z') || c == '_' || c == '$' || c >= 0x80;
+}
+
+static void lose(struct sql *s)
+{
+	s->is_lost = s->is_unproven = 1;
+	s->has_token = 1;
+}
+
+static void begin(struct sql *s, enum sql_token_kind kind, enum lex state)
+{
+	s->token.kind = kind;
+	s->token.n = 0;
+	s->lex = state;
+}
+
+static void put(struct sql *s, uint8_t c)
+{
+	if (s->token.n < SQL_TOKEN_MAX)
+		s->token.text[s->token.n] = c;
+	if (s->token.n < UINT32_MAX)
+		s->token.n++;
+}
+
+static void end(struct sql *s)
+{
+	s->lex = L_BLANK;
+	sql_take_token(s);
+	s->is_adjacent = 1;
+}
+
+static void punct(struct sql *s, uint8_t c)
+{
+	begin(s, SQL_T_PUNCT, L_BLANK);
+	put(s, c);
+	end(s);
+}
+
+/* A letter that no proven reading has outside quotes: the rest of the text is lost. */
+static void check_letter(struct sql *s, uint8_t c)
+{
+	if (c >= 0x80 && !s->is_utf8)
+		lose(s);
+}
+
+/* ---------------------------------------------------------------- steps: true when the byte was taken */
+
+static void step_other(struct sql *s, uint8_t c)
+{
+	switch (c) {
+	case '\'':
+	case '"':
+	case '`':
+		begin(s, c == '`' ? SQL_T_QUOTED : c == '"' ? SQL_T_DOUBLE : SQL_T_STRING, L_QUOTED);
+		s->quote = c;
+		break;
+	case '-':
+		s->lex = L_DASH;
+		break;
+	case '/':
+		s->lex = L_SLASH;
+		break;
+	case '#':
+		s->lex = L_LINE;
+		break;
+	case '*':
+		s->lex = L_STAR;
+		break;
+	case '.':
+		s->lex = L_DOT;
+		break;
+	case '@':
+		begin(s, SQL_T_VAR, L_AT);
+		put(s, c);
+		break;
+	case '\\':
+		s->lex = L_BACKSLASH;
+		break;
+	default:
+		if (c < ' ' || c == 0x7f || c == '{' || c == '}')
+			lose(s);
+		punct(s, c);
+	}
+}
+
+static bool step_blank(struct sql *s, uint8_t c)
+{
+	if (is_blank(c)) {
+		s->is_adjacent = 0;
+	} else if (is_letter(c)) {
+		check_letter(s, c);
+		begin(s, SQL_T_WORD, L_WORD);
+		put(s, c);
+	} else if (is_digit(c)) {
+		begin(s, SQL_T_NUMBER, L_DIGITS);
+		put(s, c);
+	} else if (c == ';' && !s->is_lost) {
+		if (s->in_version)
+			lose(s);
+		else
+			s->is_end = 1;
+	} else {
+		step_other(s, c);
+	}
+	return true;
+}
+
+static bool step_word(struct sql *s, uint8_t c)
+{
+	if (!is_letter(c) && !is_digit(c)) {
+		end(s);
+		return false;
+	}
+	check_letter(s, c);
+	put(s, c);
+	return true;
+}
+
+/* Digits followed by letters are a name, 1e5 and 1.5 are numbers. A letter right after those is never written. */
+static bool step_digits(struct sql *s, uint8_t c)
+{
+	if (is_digit(c)) {
+		put(s, c);
+	} else if (c == '.') {
+		put(s, c);
+		s->lex = L_NUMBER;
+	} else if (byte_lower(c) == 'e') {
+		put(s, c);
+		s->lex = L_EXPONENT;
+	} else if (is_letter(c)) {
+		s->token.kind = SQL_T_WORD;
+		s->lex = L_WORD;
+		return false;
+	} else {
+		end(s);
+		return false;
+	}
+	return true;
+}
+
+static bool step_exponent(struct sql *s, uint8_t c)
+{
+	if (is_digit(c)) {
+		s->lex = L_NUMBER;
+	} else if (s->lex == L_EXPONENT && (c == '+' || c == '-')) {
+		s->lex = L_SIGN;
+	} else if (s->lex == L_EXPONENT) {
+		s->token.kind = SQL_T_WORD;
+		s->lex = L_WORD;
+		return false;
+	} else {
+		lose(s);
+		end(s);
+		return false;
+	}
+	put(s, c);
+	return true;
+}
+
+static bool step_number(struct sql *s, uint8_t c)
+{
+	if (is_digit(c) || ((c == '-' || c == '+') && byte_lower(s->quote) == 'e')) {
+		put(s, c);
+		s->quote = c;
+		return true;
+	}
+	if (byte_lower(c) == 'e' && s->quote != 'e') {
+		put(s, c);
+		s->quote = 'e';
+		return true;
+	}
+	s->quote = 0;
+	if (is_letter(c))
+		lose(s);
+	end(s);
+	return false;
+}
+
+/* .5 is a number, t.5 a column. */
+static bool step_dot(struct sql *s, uint8_t c)
+{
+	const bool after_name = s->previous_kind == SQL_T_WORD || s->previous_kind == SQL_T_QUOTED;
+	if (is_digit(c) && !(after_name && s->is_adjacent)) {
+		begin(s, SQL_T_NUMBER, L_NUMBER);
+		s->quote = 0;
+		return false;
+	}
+	punct(s, '.');
+	if (is_digit(c))
+		begin(s, SQL_T_WORD, L_WORD);
+	return false;
+}
+
+static bool step_at(struct sql *s, uint8_t c)
+{
+	if (s->lex == L_AT && c == '@' && s->token.n == 1) {
+		put(s, c);
+		return true;
+	}
+	if ((is_letter(c) && c < 0x80) || is_digit(c) || c == '.') {
+		put(s, c);
+		s->lex = L_VAR;
+		return true;
+	}
+	const bool is_quote = c == '\'' || c == '"' || c == '`';
+	if (c >= 0x80 || (s->lex == L_AT && !is_quote))
+		lose(s);
+	end(s);
+	return false;
+}
+
+/* ---------------------------------------------------------------- quotes and comments */
+
+static bool step_quoted(struct sql *s, uint8_t c)
+{
+	if (c == s->quote) {
+		s->lex = L_QUOTE;
+		return true;
+	}
+	put(s, c);
+	if (c == '\\' && s->quote != '`')
+		s->lex = L_ESCAPE;
+	return true;
+}
+
+static bool step_quote(struct sql *s, uint8_t c)
+{
+	if (c == s->quote) {
+		put(s, c);
+		s->lex = L_QUOTED;
+		return true;
+	}
+	s->quote = 0;
+	end(s);
+	return false;
+}
+
+static bool step_dashes(struct sql *s, uint8_t c)
+{
+	if (s->lex == L_DASH && c == '-') {
+		s->lex = L_DASHES;
+		return true;
+	}
+	if (s->lex == L_DASHES && (is_blank(c) || c < ' ' || c == 0x7f)) {
+		s->lex = c == '\n' ? L_BLANK : L_LINE;
+		s->is_adjacent = 0;
+		return true;
+	}
+	if (s->lex == L_DASHES)
+		punct(s, '-');
+	punct(s, '-');
+	return false;
+}
+
+static bool step_open(struct sql *s, uint8_t c)
+{
+	if (s->in_version)
+		lose(s); /* comments inside each other: servers differ */
+	s->version = s->version_n = 0;
+	s->is_adjacent = 0;
+	s->lex = c == '!' ? L_VERSION : c == '+' ? L_HINT : c == 'M' ? L_OPEN_M : L_BLOCK;
+	return s->lex != L_BLOCK;
+}
+
+static bool step_open_m(struct sql *s, uint8_t c)
+{
+	if (c == '!')
+		lose(s);
+	s->lex = L_BLOCK;
+	return false;
+}
+
+static bool step_block(struct sql *s, uint8_t c, enum lex inside)
+{
+	if ((inside == L_HINT) && (c == '\'' || c == '"' || c == '`'))
+		lose(s);
+	if (c == '/' && s->lex != inside)
+		s->lex = L_BLANK;
+	else
+		s->lex = c == '*' ? inside + 1 : inside;
+	return true;
+}
+
+static bool step_version(struct sql *s, uint8_t c)
+{
+	if (is_digit(c) && s->version_n <= VERSION_DIGITS) {
+		s->version = s->version * 10 + (c - '0');
+		s->version_n++;
+		return true;
+	}
+	if (s->version_n != 0 && (s->version_n != VERSION_DIGITS || s->version >= VERSION_TOO_NEW))
+		lose(s);
+	s->in_version = 1;
+	s->lex = L_BLANK;
+	return false;
+}
+
+static bool step_star(struct sql *s, uint8_t c)
+{
+	s->lex = L_BLANK;
+	if (c == '/' && s->in_version) {
+		s->in_version = 0;
+		s->is_adjacent = 0;
+		return true;
+	}
+	punct(s, '*');
+	return false;
+}
+
+/* \N is NULL; nothing else begins so. */
+static bool step_backslash(struct sql *s, uint8_t c)
+{
+	begin(s, SQL_T_NUMBER, L_BLANK);
+	if (c != 'N')
+		lose(s);
+	end(s);
+	return c == 'N';
+}
+
+static bool step_slash(struct sql *s, uint8_t c)
+{
+	s->lex = L_OPEN;
+	if (c == '*')
+		return true;
+	punct(s, '/');
+	return false;
+}
+
+static bool step(struct sql *s, uint8_t c)
+{
+	switch ((enum lex)s->lex) {
+	case L_BLANK:
+		return step_blank(s, c);
+	case L_WORD:
+		return step_word(s, c);
+	case L_DIGITS:
+		s->quote = 0;
+		return step_digits(s, c);
+	case L_EXPONENT:
+	case L_SIGN:
+		return step_exponent(s, c);
+	case L_NUMBER:
+		return step_number(s, c);
+	case L_DOT:
+		return step_dot(s, c);
+	case L_AT:
+	case L_VAR:
+		return step_at(s, c);
+	case L_QUOTED:
+		return step_quoted(s, c);
+	case L_ESCAPE:
+		put(s, c);
+		s->lex = L_QUOTED;
+		return true;
+	case L_QUOTE:
+		return step_quote(s, c);
+	case L_DASH:
+	case L_DASHES:
+		return step_dashes(s, c);
+	case L_LINE:
+		if (c == '\n')
+			s->lex = L_BLANK;
+		s->is_adjacent = 0;
+		return true;
+	case L_SLASH:
+		return step_slash(s, c);
+	case L_OPEN:
+		return step_open(s, c);
+	case L_OPEN_M:
+		return step_open_m(s, c);
+	case L_BLOCK:
+	case L_BLOCK_STAR:
+		return step_block(s, c, L_BLOCK);
+	case L_HINT:
+	case L_HINT_STAR:
+		return step_block(s, c, L_HINT);
+	case L_VERSION:
+		return step_version(s, c);
+	case L_STAR:
+		return step_star(s, c);
+	case L_BACKSLASH:
+		return step_backslash(s, c);
+	}
+	return true;
+}
+
+/* The plain bytes of a quoted text at once; the step takes what ends them. */
+static size_t skip_quoted(struct sql *s, struct bytes in, size_t at)
+{
+	while (at < in.n && in.p[at] != s->quote && in.p[at] != '\\')
+		put(s, in.p[at++]);
+	return at;
+}
+
+size_t sql_feed(struct sql *s, struct bytes in)
+{
+	size_t at = 0;
+	while (at < in.n && !s->is_end) {
+		if (s->lex == L_QUOTED)
+			at = skip_quoted(s, in, at);
+		if (at < in.n && step(s, in.p[at]))
+			at++;
+	}
+	if (s->is_end)
+		sql_end_statement(s);
+	return at;
+}
+
+/* A line feed ends every token and every line comment, and nothing else. */
+void sql_finish(struct sql *s)
+{
+	const uint8_t lex = s->lex;
+	if (lex == L_QUOTED || lex == L_ESCAPE || (lex >= L_OPEN && lex <= L_VERSION))
+		lose(s);
+	else
+		while (!step(s, '\n'))
+			;
+	if (s->in_version || s->lex == L_ESCAPE)
+		lose(s);
+	s->is_end = 1;
+	sql_end_statement(s);
+}
