@@ -521,7 +521,7 @@ static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir d
 {
 	struct http_state *s = state;
 	(void)ip_proto; /* TCP is the only one offered */
-	if (in.n == 0)
+	if (in.n == 0 || !in.p)
 		return more(1);
 	if (dir == DIS_TO_CLIENT && !s->is_claimed)
 		return refuse(DIS_NOT_MINE, "the server speaks first");

@@ -35,7 +35,7 @@ static bool is_token(struct bytes b)
 /* Text of values, reasons and chunk extensions: HTAB, blank, visible, and bytes above ASCII. */
 static bool is_text(struct bytes b)
 {
-	for (size_t i = 0; i < b.n; i++)
+	for (size_t i = 0; b.p && i < b.n; i++)
 		if ((b.p[i] < ' ' && b.p[i] != '\t') || b.p[i] == 0x7f)
 			return false;
 	return true;

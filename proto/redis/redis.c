@@ -141,14 +141,10 @@ static void also_named_dbs(const struct redis_named *named, const struct redis_a
 		also_db(args, 2, dbs, is_known);
 	if (!bytes_is(label, "copy"))
 		return;
-	for (size_t i = 3; i < args->total; i++) {
-		if (i >= args->n_kept)
-			*is_known = false;
-		if (i >= args->n_kept)
-			return;
+	for (size_t i = 3; i < args->n_kept; i++)
 		if (bytes_is_nocase(args->v[i], "DB"))
 			also_db(args, ++i, dbs, is_known);
-	}
+	*is_known = *is_known && args->n_kept == args->total;
 }
 
 static void put_db(struct draft *d, size_t i, unsigned db)
@@ -419,7 +415,7 @@ static struct dis_result redis_feed(void *state, uint8_t ip_proto, enum dis_dir 
 {
 	struct redis_state *s = state;
 	(void)ip_proto; /* TCP is the only one offered */
-	if (in.n == 0)
+	if (in.n == 0 || !in.p)
 		return more(in, 1);
 	if (dir == DIS_TO_SERVER)
 		return s->rest ? feed_rest(s, in) : feed_command(s, in, sink);

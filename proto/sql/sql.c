@@ -116,7 +116,7 @@ void sql_next(struct sql *s)
 bool sql_keep_name(struct sql *s, uint16_t *at, uint8_t *n)
 {
 	const struct bytes text = sql_text(s);
-	if (s->token.n == 0 || s->token.n > SQL_NAME_MAX || text.n > SQL_NAMES_MAX - s->n_names) {
+	if (s->token.n == 0 || s->token.n > SQL_NAME_MAX || s->n_names + text.n > SQL_NAMES_MAX) {
 		sql_doubt(s);
 		return false;
 	}

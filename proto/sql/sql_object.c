@@ -185,7 +185,6 @@ static bool tail_of_insert(struct sql *s)
 
 static bool tail_of_create(struct sql *s)
 {
-	s->frames[0].state = SQL_S_SKIP;
 	if (sql_is_word(s, SQL_W_LIKE)) {
 		head_refs(s, SQL_C_ONE);
 	} else if (sql_is_word(s, SQL_W_SELECT) ||
@@ -194,6 +193,16 @@ static bool tail_of_create(struct sql *s)
 	} else {
 		return takes_option(s);
 	}
+	return true;
+}
+
+/* Right after the table, or anywhere later in the definition; false: a word of the definition's own. */
+static bool tail_of_definition(struct sql *s)
+{
+	if (sql_top(s)->state == SQL_S_SKIP)
+		return s->goal == SQL_C_CREATE ? tail_of_create(s) : takes_option(s);
+	sql_top(s)->state = SQL_S_SKIP;
+	sql_query_token(s);
 	return true;
 }
 
@@ -284,12 +293,10 @@ bool sql_head_tail(struct sql *s)
 	case SQL_C_GRANT:
 		return tail_of_one(s);
 	case SQL_C_CREATE:
-		return tail_of_create(s);
+	case SQL_C_ALTER:
+		return tail_of_definition(s);
 	case SQL_C_VIEW:
 		return tail_of_view(s);
-	case SQL_C_ALTER:
-		s->frames[0].state = SQL_S_SKIP;
-		return takes_option(s);
 	case SQL_C_SHOW:
 		return tail_of_show(s);
 	case SQL_C_REFERENCES:

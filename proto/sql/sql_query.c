@@ -243,7 +243,8 @@ static void on_ref(struct sql *s)
 		sql_push(s, SQL_S_TAIL, SQL_K_REFS, 0);
 	} else if (sql_is_word(s, SQL_W_LATERAL) && in_query) {
 		go(s, SQL_S_LATERAL);
-	} else if (sql_is_name(s) || (sql_is_word(s, SQL_W_DUAL) && in_query)) {
+	} else if (sql_is_name(s) || (sql_is_word(s, SQL_W_DUAL) && in_query) ||
+		   (sql_is_punct(s, '*') && sql_top(s)->clause == SQL_C_GRANT)) {
 		hold(s);
 	} else {
 		sql_doubt(s);
@@ -273,7 +274,7 @@ static void on_dot(struct sql *s)
 
 static void on_part(struct sql *s)
 {
-	if (sql_is_name(s)) {
+	if (sql_is_name(s) || (sql_is_punct(s, '*') && sql_top(s)->clause == SQL_C_GRANT)) {
 		if (sql_keep_name(s, &s->held.name_at, &s->held.name_n))
 			sql_add_table(s, s->held);
 	} else if (sql_is_punct(s, '*') && sql_top(s)->clause == SQL_C_DELETE) {

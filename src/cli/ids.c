@@ -23,10 +23,9 @@ static void add_address(struct table *table, const json_t *endpoint, const json_
 
 static bool add_endpoint(void *ctx, json_t *endpoint)
 {
-	const json_t *address;
-	size_t i;
-	json_array_foreach(look(endpoint, "addresses"), i, address)
-		add_address(ctx, endpoint, address);
+	const json_t *addresses = look(endpoint, "addresses");
+	for (size_t i = 0; i < json_array_size(addresses); i++)
+		add_address(ctx, endpoint, json_array_get(addresses, i));
 	return true;
 }
 

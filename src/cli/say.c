@@ -4,27 +4,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void say(const char *format, va_list args)
-{
-	fputs("bridgewarden: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-}
+enum { SAY_MAX = 2048 };
 
 void cli_say(const char *format, ...)
 {
+	char text[SAY_MAX];
 	va_list args;
 	va_start(args, format);
-	say(format, args);
+	(void)vsnprintf(text, sizeof(text), format, args); /* a cut message is still a message */
 	va_end(args);
+	fprintf(stderr, "bridgewarden: %s\n", text);
 }
 
 int cli_usage(const char *format, ...)
 {
+	char text[SAY_MAX];
 	va_list args;
 	va_start(args, format);
-	say(format, args);
+	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	cli_say("%s", text);
 	fputs("'bridgewarden --help' lists commands and options.\n", stderr);
 	return CLI_USAGE;
 }

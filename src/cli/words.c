@@ -14,15 +14,16 @@ static bool is_named(const char *name, const char *word, size_t length)
 	return strlen(name) == length && strncmp(name, word, length) == 0;
 }
 
-static int take_value(struct words *words, size_t length, struct error *err)
+static bool take_value(struct words *words, size_t length, struct error *err)
 {
 	const char *word = words->argv[words->at];
 	words->value = word[length] == '=' ? word + length + 1 : NULL;
 	if (!words->value && words->at + 1 < words->argc)
 		words->value = words->argv[++words->at];
-	if (!words->value || !words->value[0])
-		return error_set(err, WORDS_WRONG, "%.*s needs a value", (int)length, word);
-	return 0;
+	bool given = words->value && words->value[0];
+	if (!given)
+		(void)error_set(err, WORDS_WRONG, "%.*s needs a value", (int)length, word);
+	return given;
 }
 
 static int set_output(struct words *words, struct error *err)
@@ -42,12 +43,12 @@ static int read_common(struct words *words, size_t length, struct error *err)
 		common++;
 	if (common == N_COMMON)
 		return 0;
-	int rc = take_value(words, length, err);
-	if (rc == 0 && common == COMMON_OUTPUT)
-		rc = set_output(words, err);
-	else if (rc == 0)
-		words->cli->runtime_dir = words->value;
-	return rc ? rc : 1;
+	if (!take_value(words, length, err))
+		return WORDS_WRONG;
+	if (common == COMMON_OUTPUT)
+		return set_output(words, err) ? WORDS_WRONG : 1;
+	words->cli->runtime_dir = words->value;
+	return 1;
 }
 
 static int read_option(struct words *words, size_t length, struct error *err)
@@ -59,8 +60,9 @@ static int read_option(struct words *words, size_t length, struct error *err)
 		if (!words->options[i].takes_value && word[length] == '=')
 			return error_set(err, WORDS_WRONG, "%s takes no value",
 					 words->options[i].name);
-		int rc = words->options[i].takes_value ? take_value(words, length, err) : 0;
-		return rc ? rc : i;
+		if (words->options[i].takes_value && !take_value(words, length, err))
+			return WORDS_WRONG;
+		return i;
 	}
 	return error_set(err, WORDS_WRONG, "unknown option '%s'", word);
 }

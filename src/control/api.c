@@ -218,7 +218,7 @@ static struct api_client *client_new(struct api *api, int fd)
 	struct timeval timeout = {.tv_sec = API_TIMEOUT_S};
 	(void)bufferevent_set_timeouts(client->bev, &timeout,
 				       &timeout); /* cannot fail on a socket */
-	bufferevent_setwatermark(client->bev, EV_READ, 0, 2 * API_REQUEST_MAX);
+	bufferevent_setwatermark(client->bev, EV_READ, 0, (size_t)2 * API_REQUEST_MAX);
 	bufferevent_setcb(client->bev, on_read, on_written, on_event, client);
 	return client;
 }

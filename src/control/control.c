@@ -8,6 +8,7 @@
 #include "control/notify.h"
 #include "control/reload.h"
 #include "docker/docker.h"
+#include "firewall/firewall.h"
 #include "output/jsontext.h"
 
 #include <cap-ng.h>
@@ -319,7 +320,7 @@ static const struct event_row event_rows[N_CONTROL_EVENTS] = {
 	[ON_HUP] = {SIGHUP, EV_SIGNAL | EV_PERSIST, on_hup, {0, 0}},
 	[ON_USR1] = {SIGUSR1, EV_SIGNAL | EV_PERSIST, on_usr1, {0, 0}},
 	[ON_TICK] = {-1, EV_PERSIST, on_tick, {CONTROL_TICK_S, 0}},
-	[ON_FLUSH] = {-1, EV_PERSIST, on_flush, {0, CONTROL_FLUSH_MS * 1000}},
+	[ON_FLUSH] = {-1, EV_PERSIST, on_flush, {0, CONTROL_FLUSH_US}},
 	[ON_CHANGE] = {-1, 0, on_change, {0, 0}},
 	[ON_TAKE_UP] = {-1, 0, on_take_up, {0, 0}},
 };
@@ -342,10 +343,10 @@ static int start_events(struct control *c, struct error *err)
 
 static unsigned power_of_two_up_to(uint64_t n)
 {
-	unsigned power = 1;
+	uint64_t power = 1;
 	while (power * 2 <= n && power * 2 <= SHARED_WORKERS_MAX)
 		power *= 2;
-	return power;
+	return (unsigned)power;
 }
 
 /* An engine that was taken over from a former daemon counts on from where that one was: its flows know generations. */
@@ -369,6 +370,7 @@ static int start_engine(struct control *c, struct error *err)
 		.runtime_dir = c->options.runtime_dir,
 		.user = config->engine.user,
 		.n_workers = power_of_two_up_to(config->engine.workers),
+		.injected_mark = firewall_injected_mark((uint32_t)config->engine.connmark_mask),
 		.queue_base = c->queue_base,
 		.queue_length = (uint32_t)config->engine.queue_length,
 		.max_flows = (uint32_t)config->engine.max_flows,
@@ -478,9 +480,7 @@ int control_check(const struct options *options)
 int control_run(const struct options *options)
 {
 	struct control c = {.options = *options, .lock_fd = -1};
-	if (start(&c))
-		c.exit_code = EXIT_FAILURE;
-	else if (event_base_dispatch(c.base) < 0)
+	if (start(&c) || event_base_dispatch(c.base) < 0)
 		c.exit_code = EXIT_FAILURE;
 	finish(&c);
 	return c.exit_code;

@@ -28,11 +28,10 @@ struct event_base;
 
 enum {
 	CONTROL_TICK_S = 1,
-	CONTROL_FLUSH_MS = 100, /* how long a record may wait for its file */
-	CONTROL_TAKE_UP_MS =
-		2, /* how often the engine is asked for its generation while one is awaited */
-	CONTROL_LATE_MS = 3000,	 /* after this the engine is late with a generation */
-	CONTROL_RELOADS_MAX = 8, /* clients that wait for one */
+	CONTROL_FLUSH_US = 100000, /* how long a record may wait for its file */
+	CONTROL_TAKE_UP_MS = 2,	   /* how often the engine is asked for its generation */
+	CONTROL_LATE_MS = 3000,	   /* after this the engine is late with a generation */
+	CONTROL_RELOADS_MAX = 8,   /* clients that wait for one */
 };
 
 enum control_event {
@@ -60,33 +59,34 @@ struct in_force {
 
 struct control {
 	struct options options;
-	gid_t group;
-	int lock_fd;
-	int exit_code;
 	struct event_base *base;
 	struct event *events[N_CONTROL_EVENTS];
 	struct records records;
 	struct api *api;
 	struct docker *docker;
 	struct supervise *supervise;
-	uint16_t queue_base; /* of the open queues */
-	/* identities as last heard; the merged set is compiled on ON_CHANGE */
-	struct identity_set docker_ids, inventory;
-	bool docker_enabled, docker_listed, docker_lost;
-	struct in_force now;
-	bool must_compile; /* the last attempt failed: again at the next tick */
-	/* the firewall: applied once the engine has now.generation */
 	struct firewall *firewall;
+
+	struct identity_set docker_ids,
+		inventory; /* as last heard; merged and compiled on ON_CHANGE */
+	struct in_force now;
 	struct plan applied; /* interfaces NULL: never */
-	bool must_apply;     /* also when the plan did not change */
-	bool awaits_engine;
 	uint64_t awaits_since_ms;
-	bool said_late;
 	uint64_t n_applied, n_reapplied, n_apply_failures;
-	struct error firewall_error; /* text "" when fine */
-	bool is_ready;
 	uint64_t waiting_reloads[CONTROL_RELOADS_MAX]; /* ids of API clients */
 	size_t n_waiting_reloads;
+
+	gid_t group;
+	int lock_fd;
+	int exit_code;
+	uint16_t queue_base; /* of the open queues */
+	bool docker_enabled, docker_listed, docker_lost;
+	bool must_compile;  /* the last attempt failed: again at the next tick */
+	bool awaits_engine; /* for now.generation; only then is the firewall applied */
+	bool said_late;
+	bool must_apply; /* also when the plan did not change */
+	bool is_ready;
+	struct error firewall_error; /* text "" when fine */
 };
 
 /* Runs the daemon until it is told to end. Exit code. */

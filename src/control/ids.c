@@ -144,11 +144,13 @@ static int by_id(const void *a, const void *b)
 /* The endpoints in the order of their ids; NULL: none, or no memory. */
 static const struct identity_endpoint **sorted(const struct identity_set *set)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is sorted */
 	const struct identity_endpoint **list = calloc(set->n_endpoints + 1, sizeof(*list));
 	if (!list)
 		return NULL;
 	for (size_t i = 0; i < set->n_endpoints; i++)
 		list[i] = &set->endpoints[i];
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression) */
 	qsort(list, set->n_endpoints, sizeof(*list), by_id);
 	return list; /* ends with NULL */
 }

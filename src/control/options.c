@@ -114,7 +114,9 @@ static int parse_one(struct options *options, int argc, char **argv, int *i, str
 		return error_set(err, -1, "%s takes no value", rows[option].name);
 	if (rows[option].takes_value && !value)
 		value = ++*i < argc ? argv[*i] : NULL;
-	if (rows[option].takes_value && (!value || !value[0]))
+	if (!rows[option].takes_value)
+		return apply(options, option, "", err);
+	if (!value || !value[0])
 		return error_set(err, -1, "%s needs a value", rows[option].name);
 	return apply(options, option, value, err);
 }

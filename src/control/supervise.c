@@ -68,7 +68,7 @@ static int make_memory(const char *name, size_t size)
 	return fd;
 }
 
-static int make_raw(int family, struct error *err)
+static int make_raw(int family, uint32_t mark, struct error *err)
 {
 	int on = 1;
 	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
@@ -77,8 +77,10 @@ static int make_raw(int family, struct error *err)
 				 strerror(errno));
 	int rc = family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_HDRINCL, &on, sizeof(on))
 				   : setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof(on));
+	if (rc == 0)
+		rc = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 	if (rc < 0)
-		return error_set(err, -errno, "cannot send whole packets on a raw socket: %s", strerror(errno));
+		return error_set(err, -errno, "cannot send whole, marked packets on a raw socket: %s", strerror(errno));
 	return fd;
 }
 
@@ -108,15 +110,15 @@ static int create_worker_fds(struct supervise *s, unsigned worker, struct error 
 }
 
 /* Everything that outlives engines. What was opened before a failure is closed by supervise_stop. */
-static int create_fds(struct supervise *s, struct error *err)
+static int create_fds(struct supervise *s, uint32_t injected_mark, struct error *err)
 {
 	s->fds[ENGINE_FD_COUNTERS] =
 		make_memory("bridgewarden-counters", s->hello.n_workers * sizeof(struct shared_counters));
 	s->fds[ENGINE_FD_RECORDS] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->fds[ENGINE_FD_COUNTERS] < 0 || s->fds[ENGINE_FD_RECORDS] < 0)
 		return error_set(err, -errno, "cannot create shared memory: %s", strerror(errno));
-	s->fds[ENGINE_FD_RAW4] = make_raw(AF_INET, err);
-	s->fds[ENGINE_FD_RAW6] = s->fds[ENGINE_FD_RAW4] < 0 ? -1 : make_raw(AF_INET6, err);
+	s->fds[ENGINE_FD_RAW4] = make_raw(AF_INET, injected_mark, err);
+	s->fds[ENGINE_FD_RAW6] = s->fds[ENGINE_FD_RAW4] < 0 ? -1 : make_raw(AF_INET6, injected_mark, err);
 	if (s->fds[ENGINE_FD_RAW6] < 0)
 		return -EPERM;
 	s->fds[ENGINE_FD_LISTEN] = make_listener(s->socket_path, err);
@@ -391,10 +393,10 @@ static int make_events(struct supervise *s)
 	return event_add(s->on_records, NULL) < 0 || event_add(s->on_poll, &period) < 0 ? -ENOMEM : 0;
 }
 
-static int open_all(struct supervise *s, struct error *err)
+static int open_all(struct supervise *s, uint32_t injected_mark, struct error *err)
 {
 	bool inherited = take_over(s);
-	int rc = inherited ? 0 : create_fds(s, err);
+	int rc = inherited ? 0 : create_fds(s, injected_mark, err);
 	if (rc == 0)
 		rc = map_fds(s, inherited, err);
 	if (rc == 0)
@@ -420,7 +422,7 @@ int supervise_start(struct event_base *base, const struct supervise_setup *setup
 			 ? error_set(err, -ENAMETOOLONG, "%s: too long for a socket's name", setup->runtime_dir)
 			 : fill_hello(&s->hello, setup, err);
 	if (rc == 0)
-		rc = open_all(s, err);
+		rc = open_all(s, setup->injected_mark, err);
 	if (rc < 0) {
 		supervise_stop(s);
 		return rc;

@@ -27,6 +27,7 @@ struct supervise_setup {
 	uint32_t max_flows;	 /* all workers together */
 	uint64_t max_held_bytes; /* all workers together */
 	uint32_t hold_timeout_ms, silent_timeout_ms;
+	uint32_t injected_mark;	 /* packet mark of what the engine itself sends; firewall.h */
 	bool debug;
 };
 

@@ -77,8 +77,10 @@ static bool is_unfollowed(const struct half *h)
 enum inspect_status segment_take(struct turn *t, struct flow *flow)
 {
 	struct half *h = &flow->half[t->dir];
-	if (is_unfollowed(h))
+	if (is_unfollowed(h)) {
+		h->fin_passed |= (bool)(t->p.tcp_flags & TCP_FIN);
 		return INSPECT_PASS;
+	}
 	take_fin(t, h);
 	if (t->p.data.n > 0 && !store(t, h)) {
 		counter_inc(t->w->setup.counters, COUNTER_HELD_FULL);

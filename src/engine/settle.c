@@ -165,6 +165,15 @@ static void wait(struct turn *t, struct worker *w, struct flow *flow)
 	answer_hold(t, flow);
 }
 
+/* A datagram is judged by itself: its socket may go on to ask for what is allowed, and a forged answer must not end it. */
+static void deny_datagram(struct turn *t, struct worker *w)
+{
+	counter_inc(w->setup.counters, COUNTER_REFUSED);
+	if (t->dir == 0)
+		refuse_packet(w, &t->p);
+	answer_drop(t);
+}
+
 void settle(struct turn *t, struct worker *w, struct flow *flow, enum inspect_status status)
 {
 	switch (status) {
@@ -178,7 +187,10 @@ void settle(struct turn *t, struct worker *w, struct flow *flow, enum inspect_st
 		let_go(t, w, flow);
 		return;
 	case INSPECT_DENY:
-		deny(t, w, flow);
+		if (t && !t->is_answered && flow->ip_proto == IPPROTO_UDP && flow->phase == FLOW_INSPECTING)
+			deny_datagram(t, w);
+		else
+			deny(t, w, flow);
 		return;
 	}
 }

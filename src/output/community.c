@@ -92,6 +92,7 @@ bool community_id(const struct community_flow *flow, char out[COMMUNITY_TEXT])
 	unsigned length = 0;
 	if (!EVP_Digest(input, n, digest, &length, EVP_sha1(), NULL) || length != 20)
 		return false;
-	memcpy(out, "1:", 2);
+	out[0] = '1';
+	out[1] = ':';
 	return EVP_EncodeBlock((unsigned char *)out + 2, digest, (int)length) == COMMUNITY_TEXT - 3;
 }

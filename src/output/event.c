@@ -28,7 +28,7 @@ bool event_next(const struct event_view *view, size_t *pos, struct event_value *
 {
 	struct bytes rest = bytes_from(view->items, *pos);
 	struct event_item item;
-	if (rest.n < sizeof(item))
+	if (!rest.p || rest.n < sizeof(item))
 		return false;
 	memcpy(&item, rest.p, sizeof(item));
 	if (item.length > rest.n - sizeof(item))

@@ -7,7 +7,7 @@ nm_out=$(nm "$archive" 2>/dev/null)
 
 defined=$(awk 'NF == 3 && $2 ~ /[TtRrDdBb]/ { print $3 }' <<<"$nm_out" | sort -u)
 undefined=$(awk '$1 == "U" { print $2 }' <<<"$nm_out" | sort -u)
-allowed='^(mem(cpy|move|set|cmp|chr|mem|rchr)|__mem(cpy|move|set)_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)$'
+allowed='^(mem(cpy|move|set|cmp|chr|mem|rchr)|__mem(cpy|move|set)_chk|__stack_chk_fail|strlen|_GLOBAL_OFFSET_TABLE_)$'
 bad=$(comm -23 <(echo "$undefined") <(echo "$defined") | grep -vE "$allowed" || true)
 writable=$(awk 'NF == 3 && $2 ~ /^[DdBbCGSs]$/ { print $2, $3 }' <<<"$nm_out" | sort -u)
 

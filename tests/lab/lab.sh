@@ -74,6 +74,25 @@ lab_lacks() {
 	lab_ok "$1 has no '$3'"
 }
 
+# lab_get CONTAINER URL [CURL OPTION...]: the HTTP status, or "reset", "timeout" or curl's number
+lab_get() {
+	local name=$1 url=$2 code status=0
+	shift 2
+	code=$(lab_exec "$name" curl -s -m 4 -o /dev/null -w '%{http_code}' "$@" "$url") || status=$?
+	case $status in
+	0) printf '%s\n' "$code" ;;
+	7 | 52 | 56) printf 'reset\n' ;;
+	28) printf 'timeout\n' ;;
+	*) printf 'curl %s\n' "$status" ;;
+	esac
+}
+
+# lab_refused WHAT ANSWER: a refusal is an answer of the protocol or a reset, and never leaves the client waiting
+lab_refused() {
+	[[ $2 == 403 || $2 == reset ]] || lab_fail "$1: wanted a refusal, got '$2'"
+	lab_ok "$1: refused ($2)"
+}
+
 # lab_wait SECONDS COMMAND...: until the command succeeds; its failure is the caller's to report.
 lab_wait() {
 	local end=$((SECONDS + $1))

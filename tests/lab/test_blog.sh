@@ -100,7 +100,8 @@ refuses_the_internet() {
 }
 
 refuses_side_doors() {
-	lab_contains "xmlrpc.php" "$(blog_get /xmlrpc.php -d '<methodCall/>' || true)" "403"
+	lab_mark
+	lab_refused "xmlrpc.php" "$(lab_get internet "$BLOG_URL/xmlrpc.php" -d '<methodCall/>')"
 	lab_recorded "xmlrpc.php" event_type=violation app_proto=http rule=no-side-doors
 }
 

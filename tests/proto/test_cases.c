@@ -39,13 +39,13 @@ struct line {
 
 struct test_case {
 	const char *file, *name;
-	int number; /* line of the file where it begins */
 	const struct dissector *d;
-	uint8_t ip_proto;
 	struct line *lines;
 	size_t n_lines, total;
-	struct line say; /* p is NULL: a conversation */
 	char *expected;
+	struct line say; /* p is NULL: a conversation */
+	int number;	 /* line of the file where it begins */
+	uint8_t ip_proto;
 	char outcome[16], why[128];
 };
 
@@ -274,6 +274,7 @@ static void read_line(struct source *s, char *text)
 		expect_line(c, p);
 }
 
+/* `path` stays as long as the cases. */
 static void read_file(const char *path)
 {
 	FILE *f = fopen(path, "r");
@@ -282,7 +283,7 @@ static void read_file(const char *path)
 		exit(EXIT_FAILURE);
 	}
 	const char *slash = strrchr(path, '/');
-	struct source s = {.file = strdup(slash ? slash + 1 : path), .ip_proto = IPPROTO_TCP};
+	struct source s = {.file = slash ? slash + 1 : path, .ip_proto = IPPROTO_TCP};
 	char *text = NULL;
 	size_t room = 0;
 	for (s.number = 1; getline(&text, &room, f) > 0; s.number++)
@@ -576,7 +577,6 @@ int main(int argc, char **argv)
 	else if (glob(BW_SOURCE_DIR "/tests/proto/cases/*.txt", 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			read_file(found.gl_pathv[i]);
-	globfree(&found);
 	if (is_for_seeds)
 		return write_seeds(argv[2]);
 
@@ -593,6 +593,7 @@ int main(int argc, char **argv)
 	const int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	name_dead(n_batches);
+	globfree(&found);
 	printf("%d cases\n", n_cases);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
