@@ -11,4 +11,5 @@ const struct dissector *const dissectors[] = {
 	&dns_dissector,
 };
 const size_t n_dissectors = sizeof(dissectors) / sizeof(dissectors[0]);
-_Static_assert(sizeof(dissectors) / sizeof(dissectors[0]) <= DIS_APPS_MAX, "an app set is a uint64_t");
+_Static_assert(sizeof(dissectors) / sizeof(dissectors[0]) <= DIS_APPS_MAX,
+	       "an app set is a uint64_t");

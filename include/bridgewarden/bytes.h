@@ -2,10 +2,10 @@
 /*
  * Bytes borrowed from somebody else, and the one reader through which hostile bytes are read.
  *
- * A parser describes the format from front to back and asks once at the end: the reader remembers its
- * first failure. `missing` says how many more bytes the failed read needed (the input ended too early:
- * ask again with more); `bad` says that the input can never be right. After a failure every further read
- * yields zeroes and changes nothing, so no parser needs a check per field.
+ * A parser describes the format from front to back and asks once at the end: the reader remembers
+ * its first failure. `missing` says how many more bytes the failed read needed (the input ended too
+ * early: ask again with more); `bad` says that the input can never be right. After a failure every
+ * further read yields zeroes and changes nothing, so no parser needs a check per field.
  *
  * All functions are pure, allocate nothing and never read outside the slice.
  */
@@ -152,14 +152,33 @@ static inline uint64_t read_le(struct reader *r, size_t n)
 	return v;
 }
 
-static inline uint16_t read_u16be(struct reader *r) { return (uint16_t)read_be(r, 2); }
-static inline uint32_t read_u32be(struct reader *r) { return (uint32_t)read_be(r, 4); }
-static inline uint16_t read_u16le(struct reader *r) { return (uint16_t)read_le(r, 2); }
-static inline uint32_t read_u24le(struct reader *r) { return (uint32_t)read_le(r, 3); }
-static inline uint32_t read_u32le(struct reader *r) { return (uint32_t)read_le(r, 4); }
-static inline uint64_t read_u64le(struct reader *r) { return read_le(r, 8); }
+static inline uint16_t read_u16be(struct reader *r)
+{
+	return (uint16_t)read_be(r, 2);
+}
+static inline uint32_t read_u32be(struct reader *r)
+{
+	return (uint32_t)read_be(r, 4);
+}
+static inline uint16_t read_u16le(struct reader *r)
+{
+	return (uint16_t)read_le(r, 2);
+}
+static inline uint32_t read_u24le(struct reader *r)
+{
+	return (uint32_t)read_le(r, 3);
+}
+static inline uint32_t read_u32le(struct reader *r)
+{
+	return (uint32_t)read_le(r, 4);
+}
+static inline uint64_t read_u64le(struct reader *r)
+{
+	return read_le(r, 8);
+}
 
-/* The bytes before the next `stop`, which is consumed but not returned; `missing` = 1 when there is none. */
+/* The bytes before the next `stop`, which is consumed but not returned; `missing` = 1 when there is
+ * none. */
 static inline struct bytes read_until(struct reader *r, uint8_t stop)
 {
 	if (!reader_ok(r))

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One conversation, as plain data in shared memory: indices instead of pointers, so that the next engine can go on from it. Only
- * the worker that owns the shard writes; the control process copies it racily for listings and checks `turn`.
+ * One conversation, as plain data in shared memory: indices instead of pointers, so that the next
+ * engine can go on from it. Only the worker that owns the shard writes; the control process copies
+ * it racily for listings and checks `turn`.
  *
- * A TCP flow has two halves, one for the bytes of each side. Of each half the engine keeps the canonical stream: the first copy
- * of every byte that somebody judged, until the receiver's cumulative acknowledgement covers it.
+ * A TCP flow has two halves, one for the bytes of each side. Of each half the engine keeps the
+ * canonical stream: the first copy of every byte that somebody judged, until the receiver's
+ * cumulative acknowledgement covers it.
  *
  *        acked        fed          passed       next
  *   ------|------------|------------|------------|---- - - out of order
  *   gone  | kept for   | shown, not | held back  | chunks beyond a gap
  *         | resends    | consumed   |            |
  *
- * Invariants (serial arithmetic): acked <= next, fed <= next, passed <= next. Nothing at or beyond `passed` that is in order is ever
- * forwarded; data beyond a gap may be, since the gap's filler is what is judged.
+ * Invariants (serial arithmetic): acked <= next, fed <= next, passed <= next. Nothing at or beyond
+ * `passed` that is in order is ever forwarded; data beyond a gap may be, since the gap's filler is
+ * what is judged.
  */
 #ifndef BRIDGEWARDEN_FLOW_H
 #define BRIDGEWARDEN_FLOW_H
@@ -28,7 +31,8 @@ enum flow_phase {
 	FLOW_WAITING,	  /* an identity is not known yet: everything is held */
 	FLOW_IDENTIFYING, /* allowed so far; payload is held until the application is known */
 	FLOW_INSPECTING,  /* claimed by a dissector, each unit is judged */
-	FLOW_PASSED,	  /* nothing can change the verdict: not followed any more, offloaded where possible */
+	FLOW_PASSED,	  /* nothing can change the verdict: not followed any more, offloaded where
+			     possible */
 	FLOW_DENIED,	  /* refused; kept so that what still comes is answered */
 };
 
@@ -43,18 +47,20 @@ enum flow_tcp {
 
 struct half {
 	uint32_t next, fed, passed, acked; /* sequence numbers, see above */
-	uint32_t edge;	  /* right edge that the receiver advertised: ack + window, the largest so far */
-	uint32_t fin;	  /* sequence number of the canonical FIN, if has_fin */
+	uint32_t edge; /* right edge that the receiver advertised: ack + window, the largest so far
+			*/
+	uint32_t fin;  /* sequence number of the canonical FIN, if has_fin */
 	uint32_t isn;
-	uint32_t want;	  /* show the dissector no less than so many unconsumed bytes */
+	uint32_t want;	      /* show the dissector no less than so many unconsumed bytes */
 	uint32_t first, last; /* chunks, ascending; FLOW_NIL */
-	uint32_t kept;	  /* bytes in these chunks */
-	uint64_t skip;	  /* opaque bytes from `fed` on that nobody needs to see */
+	uint32_t kept;	      /* bytes in these chunks */
+	uint64_t skip;	      /* opaque bytes from `fed` on that nobody needs to see */
 	uint64_t packets, bytes;
 	uint8_t wscale;
 	bool has_fin, fin_passed;
-	bool is_tracked;  /* sequence numbers are known */
-	bool is_blind;	  /* its bytes are not shown to the dissector any more (replies were offloaded, or lost) */
+	bool is_tracked; /* sequence numbers are known */
+	bool is_blind; /* its bytes are not shown to the dissector any more (replies were offloaded,
+			  or lost) */
 };
 
 struct flow {
@@ -70,37 +76,39 @@ struct flow {
 	_Atomic uint32_t turn; /* odd while the owner changes the flow */
 
 	uint64_t id;
-	uint64_t start_ns;	/* CLOCK_REALTIME */
-	uint64_t seen_ns;	/* CLOCK_MONOTONIC of the last packet */
-	uint64_t deadline_ns;	/* CLOCK_MONOTONIC; 0: none. Of the hold (WAITING, IDENTIFYING) */
+	uint64_t start_ns;    /* CLOCK_REALTIME */
+	uint64_t seen_ns;     /* CLOCK_MONOTONIC of the last packet */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none. Of the hold (WAITING, IDENTIFYING) */
 
-	uint32_t generation;	/* of the image that the fields below come from */
-	uint8_t mac[2][6];	/* what the side's frames must carry, if has_mac */
+	uint32_t generation; /* of the image that the fields below come from */
+	uint8_t mac[2][6];   /* what the side's frames must carry, if has_mac */
 	bool has_mac[2];
-	uint32_t epoch;		/* in which the mark was set */
+	uint32_t epoch; /* in which the mark was set */
 	struct policy_subject subject;
 	struct policy_candidates candidates;
-	uint64_t apps;		/* dissectors that the candidate rules name and that have not said NOT_MINE */
-	uint64_t others;	/* the other dissectors, asked only for the name of what was found */
+	uint64_t
+		apps; /* dissectors that the candidate rules name and that have not said NOT_MINE */
+	uint64_t others; /* the other dissectors, asked only for the name of what was found */
 
 	uint8_t verdict, reason, mode; /* the last decision of each enum */
 	uint32_t rule;
-	uint8_t mark;		/* enum mark_state that the kernel should have */
-	uint8_t kernel_mark;	/* the one that was sent to it last in this epoch */
-	uint8_t pass_reason;	/* enum reason: PASSED although nothing could judge it, by a default or as opaque */
-	bool is_enforced;	/* something may be denied for real: hold, else only look */
-	bool is_lenient;	/* judged, never held or denied */
-	bool needs_replies;	/* the rules judge, or the records want, fields of replies */
-	bool replies_unseen;	/* MARK_REQUESTS was set: no acknowledgements, no replies */
-	bool was_offloaded;	/* records say that counts are partial */
-	bool has_reported;	/* a violation of the connection was recorded */
-	uint8_t end;		/* enum flow_end */
-	uint8_t n_held;		/* packets whose verdict waits; the ids are the worker's own */
-	uint32_t held;		/* head of that list; worker-private index */
-	uint32_t session;	/* dissector state; FLOW_NIL before a claim */
+	uint8_t mark;	     /* enum mark_state that the kernel should have */
+	uint8_t kernel_mark; /* the one that was sent to it last in this epoch */
+	uint8_t pass_reason; /* enum reason: PASSED although nothing could judge it, by a default or
+				as opaque */
+	bool is_enforced;    /* something may be denied for real: hold, else only look */
+	bool is_lenient;     /* judged, never held or denied */
+	bool needs_replies;  /* the rules judge, or the records want, fields of replies */
+	bool replies_unseen; /* MARK_REQUESTS was set: no acknowledgements, no replies */
+	bool was_offloaded;  /* records say that counts are partial */
+	bool has_reported;   /* a violation of the connection was recorded */
+	uint8_t end;	     /* enum flow_end */
+	uint8_t n_held;	     /* packets whose verdict waits; the ids are the worker's own */
+	uint32_t held;	     /* head of that list; worker-private index */
+	uint32_t session;    /* dissector state; FLOW_NIL before a claim */
 	uint32_t n_requests;
 
-	struct half half[2];	/* bytes of the opener, bytes of the other side */
+	struct half half[2]; /* bytes of the opener, bytes of the other side */
 };
 
 /* Serial arithmetic on sequence numbers (RFC 9293 3.4). */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who an address is: endpoints (containers, virtual machines from an inventory) and the managed networks they live in.
- * A set is built by one owner (docker/ from the Engine API, identity/inventory.c from a file), then only read: the policy compiler
- * turns it into identity numbers. Control path only: plain malloc, every string owned by its struct, NUL-terminated UTF-8.
+ * Who an address is: endpoints (containers, virtual machines from an inventory) and the managed
+ * networks they live in. A set is built by one owner (docker/ from the Engine API,
+ * identity/inventory.c from a file), then only read: the policy compiler turns it into identity
+ * numbers. Control path only: plain malloc, every string owned by its struct, NUL-terminated UTF-8.
  */
 #ifndef BRIDGEWARDEN_IDENTITY_H
 #define BRIDGEWARDEN_IDENTITY_H
@@ -16,16 +17,16 @@ struct identity_label {
 /* One address of one endpoint on one network. */
 struct identity_address {
 	struct ip_addr addr;
-	uint8_t mac[6];   /* all zero: not known, not checked */
-	char *network;    /* name of the network, never NULL */
+	uint8_t mac[6]; /* all zero: not known, not checked */
+	char *network;	/* name of the network, never NULL */
 };
 
 struct identity_endpoint {
-	char *id;        /* unique and stable: the container's full id; inventory: the name */
+	char *id;	 /* unique and stable: the container's full id; inventory: the name */
 	char *container; /* container name without the slash; never NULL */
-	char *project;   /* compose project or NULL */
-	char *service;   /* compose service or NULL */
-	char *image;     /* as given when it was started, "redis:7.2"; may be NULL */
+	char *project;	 /* compose project or NULL */
+	char *service;	 /* compose service or NULL */
+	char *image;	 /* as given when it was started, "redis:7.2"; may be NULL */
 	struct identity_label *labels;
 	size_t n_labels;
 	struct identity_address *addresses;
@@ -40,9 +41,9 @@ struct identity_prefix {
 
 struct identity_network {
 	char *id;
-	char *name;        /* "blog_default" */
-	char *bridge;      /* kernel interface, "br-0123456789ab"; never NULL */
-	char *project;     /* compose project of the network or NULL */
+	char *name;    /* "blog_default" */
+	char *bridge;  /* kernel interface, "br-0123456789ab"; never NULL */
+	char *project; /* compose project of the network or NULL */
 	bool is_internal;
 	struct identity_prefix *subnets;
 	size_t n_subnets;
@@ -62,14 +63,17 @@ struct identity_set {
 void identity_set_fini(struct identity_set *set); /* a zeroed set is fine */
 void identity_endpoint_fini(struct identity_endpoint *endpoint);
 void identity_network_fini(struct identity_network *network);
-/* The set takes over *endpoint (and zeroes it); one with the same id is replaced. The same for networks. */
+/* The set takes over *endpoint (and zeroes it); one with the same id is replaced. The same for
+ * networks. */
 int identity_put_endpoint(struct identity_set *set, struct identity_endpoint *endpoint);
 int identity_put_network(struct identity_set *set, struct identity_network *network);
 bool identity_remove_endpoint(struct identity_set *set, const char *id); /* was it there? */
 bool identity_remove_network(struct identity_set *set, const char *id);
 int identity_endpoint_add_label(struct identity_endpoint *e, const char *key, const char *value);
-int identity_endpoint_add_address(struct identity_endpoint *e, const struct identity_address *address); /* copies */
-/* How people call it: "blog/wordpress (blog-wordpress-1)" is spelled by the caller; here "blog/wordpress" or the container name. */
+int identity_endpoint_add_address(struct identity_endpoint *e,
+				  const struct identity_address *address); /* copies */
+/* How people call it: "blog/wordpress (blog-wordpress-1)" is spelled by the caller; here
+ * "blog/wordpress" or the container name. */
 const char *identity_label_value(const struct identity_endpoint *e, const char *key); /* or NULL */
 
 #endif

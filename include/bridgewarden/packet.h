@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What one packet says, as slices into its own bytes. IPv4 and IPv6 alike: an address is always 16 bytes, IPv4 as
+ * What one packet says, as slices into its own bytes. IPv4 and IPv6 alike: an address is always 16
+ * bytes, IPv4 as
  * ::ffff:a.b.c.d (RFC 4291 2.5.5.2). Decoding allocates nothing and keeps nothing.
  */
 #ifndef BRIDGEWARDEN_PACKET_H
@@ -53,10 +54,11 @@ enum tcp_flag {
 struct packet {
 	struct bytes raw; /* IP header to the end that the IP length gives; trailers are cut off */
 	struct ip_addr src, dst;
-	uint16_t src_port, dst_port; /* host order; ICMP: type << 8 | code in dst_port, identifier in src_port */
+	uint16_t src_port, dst_port; /* host order; ICMP: type << 8 | code in dst_port, identifier
+					in src_port */
 	uint8_t ip_version;
 	uint8_t ip_proto;  /* after IPv6 extension headers */
-	uint16_t l4_at;    /* offset of the transport header */
+	uint16_t l4_at;	   /* offset of the transport header */
 	uint32_t data_at;  /* offset of the payload */
 	struct bytes data; /* payload */
 	/* TCP only */

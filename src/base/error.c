@@ -11,7 +11,8 @@ int error_set(struct error *err, int code, const char *format, ...)
 		return code;
 	va_list args;
 	va_start(args, format);
-	(void)vsnprintf(err->text, sizeof(err->text), format, args); /* a cut message is still a message */
+	(void)vsnprintf(err->text, sizeof(err->text), format,
+			args); /* a cut message is still a message */
 	va_end(args);
 	return code;
 }

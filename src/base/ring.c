@@ -46,7 +46,8 @@ bool ring_put(struct ring *ring, const void *record, size_t size, bool *was_empt
 	struct slot slot = {.size = (uint32_t)size};
 	memcpy(ring->data + (head & mask), &slot, sizeof(slot));
 	memcpy(ring->data + (head & mask) + sizeof(slot), record, size);
-	/* Sequentially consistent: pairs with the consumer's, so that one of the two sees the other. */
+	/* Sequentially consistent: pairs with the consumer's, so that one of the two sees the
+	 * other. */
 	atomic_store(&ring->head, head + span);
 	*was_empty = atomic_load(&ring->tail) == head - padding;
 	return true;

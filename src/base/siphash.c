@@ -41,7 +41,8 @@ uint64_t siphash13(const uint64_t key[2], const void *data, size_t n)
 	size_t left = n;
 	for (; left >= 8; p += 8, left -= 8) {
 		uint64_t word;
-		memcpy(&word, p, sizeof(word)); /* any byte order will do: it never leaves this machine */
+		memcpy(&word, p,
+		       sizeof(word)); /* any byte order will do: it never leaves this machine */
 		sip_word(&s, word);
 	}
 	uint64_t last = (uint64_t)n << 56;

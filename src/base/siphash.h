@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SipHash-1-3 (Aumasson, Bernstein 2012): a keyed hash, so that nobody outside can choose which flows share a bucket.
+ * SipHash-1-3 (Aumasson, Bernstein 2012): a keyed hash, so that nobody outside can choose which
+ * flows share a bucket.
  */
 #ifndef BASE_SIPHASH_H
 #define BASE_SIPHASH_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A packet that waits for its verdict, and the verdict: what the engine and its sources (the kernel's queue, a capture file) have in
- * common. The engine knows neither netlink nor pcap.
+ * A packet that waits for its verdict, and the verdict: what the engine and its sources (the
+ * kernel's queue, a capture file) have in common. The engine knows neither netlink nor pcap.
  */
 #ifndef CAPTURE_CAPTURE_H
 #define CAPTURE_CAPTURE_H
@@ -10,12 +10,14 @@
 
 struct capture_packet {
 	uint32_t id;
-	uint8_t *data; /* from the IP header; the source's buffer, writable, valid until the call returns */
+	uint8_t *data; /* from the IP header; the source's buffer, writable, valid until the call
+			  returns */
 	uint32_t n;
-	uint32_t mark; /* the packet's mark as it came */
+	uint32_t mark;	/* the packet's mark as it came */
 	uint8_t mac[6]; /* the sender's link address */
 	bool has_mac;
-	bool checksum_unfinished; /* the transport checksum is left to the hardware: do not look at it */
+	bool checksum_unfinished; /* the transport checksum is left to the hardware: do not look at
+				     it */
 	bool checksum_verified;	  /* somebody checked already */
 	bool is_cut;		  /* the packet is longer than what came up */
 };

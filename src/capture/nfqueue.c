@@ -2,9 +2,10 @@
 /*
  * The only file that knows netlink's queue protocol (linux/netfilter/nfnetlink_queue.h).
  *
- * Reading: one recvmmsg for up to READ_BATCH packets. Answering: all verdicts of a batch leave in one sendmsg. Where every packet
- * up to some id is simply accepted, one batch verdict stands for all of them; that is allowed only while no
- * older packet waits for its verdict, since it would be accepted too.
+ * Reading: one recvmmsg for up to READ_BATCH packets. Answering: all verdicts of a batch leave in
+ * one sendmsg. Where every packet up to some id is simply accepted, one batch verdict stands for
+ * all of them; that is allowed only while no older packet waits for its verdict, since it would be
+ * accepted too.
  */
 #include "capture/nfqueue.h"
 
@@ -22,11 +23,12 @@
 enum {
 	CONFIG_BYTES = 8192,
 	READ_BATCH = 32,
-	READ_BYTES = 65536 + 1024,   /* a 64 KiB packet and its attributes */
-	SEND_BYTES = 256 * 1024,     /* verdicts waiting to leave */
-	SEND_ROOM = 65536 + 512,     /* the largest single verdict */
+	READ_BYTES = 65536 + 1024, /* a 64 KiB packet and its attributes */
+	SEND_BYTES = 256 * 1024,   /* verdicts waiting to leave */
+	SEND_ROOM = 65536 + 512,   /* the largest single verdict */
 	COPY_RANGE = 65535,
-	PACKET_BYTES_IN_QUEUE = 4096, /* what an average packet costs the receive buffer, metadata included */
+	PACKET_BYTES_IN_QUEUE =
+		4096, /* what an average packet costs the receive buffer, metadata included */
 	RECEIVE_BUFFER_MAX = 256 << 20,
 };
 
@@ -35,9 +37,9 @@ struct nfqueue {
 	uint16_t number;
 	uint32_t seq;
 	struct shared_counters *counters;
-	uint32_t batch_id;	/* accept everything up to here, if has_batch */
-	uint32_t unanswered;	/* read, no verdict yet */
-	uint32_t in_batch;	/* accepted packets that the pending batch verdict stands for */
+	uint32_t batch_id;   /* accept everything up to here, if has_batch */
+	uint32_t unanswered; /* read, no verdict yet */
+	uint32_t in_batch;   /* accepted packets that the pending batch verdict stands for */
 	bool has_batch, has_read;
 	size_t n_send;
 	uint8_t *send;
@@ -81,7 +83,8 @@ static void size_buffers(int fd, uint32_t length)
 	int bytes = want > RECEIVE_BUFFER_MAX ? RECEIVE_BUFFER_MAX : (int)want;
 	int send_bytes = 4 * SEND_BYTES;
 	int on = 1;
-	/* All three only help; without them the queue is smaller or says ENOBUFS, which is counted. */
+	/* All three only help; without them the queue is smaller or says ENOBUFS, which is counted.
+	 */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof(send_bytes));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
@@ -91,8 +94,10 @@ int nfqueue_bind(uint16_t number, uint32_t length, struct error *err)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
 	if (!nl)
-		return error_set(err, -errno, "cannot open a netfilter netlink socket: %s", strerror(errno));
-	int rc = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : configure(nl, number, length);
+		return error_set(err, -errno, "cannot open a netfilter netlink socket: %s",
+				 strerror(errno));
+	int rc = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno
+								: configure(nl, number, length);
 	int fd = -1;
 	if (rc == 0) {
 		size_buffers(mnl_socket_get_fd(nl), length);
@@ -101,18 +106,29 @@ int nfqueue_bind(uint16_t number, uint32_t length, struct error *err)
 	}
 	(void)mnl_socket_close(nl); /* the duplicate lives on */
 	if (rc == -EPERM)
-		return error_set(err, rc, "cannot bind netfilter queue %u: not permitted; CAP_NET_ADMIN is needed, and "
-				 "another program may own the queue (engine.queue_base chooses others)", number);
+		return error_set(
+			err, rc,
+			"cannot bind netfilter queue %u: not permitted; CAP_NET_ADMIN is needed, "
+			"and "
+			"another program may own the queue (engine.queue_base chooses others)",
+			number);
 	if (rc == -EBUSY)
-		return error_set(err, rc, "netfilter queue %u is in use by another program: choose other queues with "
-				 "engine.queue_base", number);
+		return error_set(
+			err, rc,
+			"netfilter queue %u is in use by another program: choose other queues with "
+			"engine.queue_base",
+			number);
 	if (rc < 0)
-		return error_set(err, rc, "cannot bind netfilter queue %u: %s (is nfnetlink_queue loaded? modprobe "
-				 "nfnetlink_queue)", number, strerror(-rc));
+		return error_set(
+			err, rc,
+			"cannot bind netfilter queue %u: %s (is nfnetlink_queue loaded? modprobe "
+			"nfnetlink_queue)",
+			number, strerror(-rc));
 	return fd;
 }
 
-int nfqueue_open(int fd, uint16_t number, int raw4, int raw6, struct shared_counters *counters, struct nfqueue **out)
+int nfqueue_open(int fd, uint16_t number, int raw4, int raw6, struct shared_counters *counters,
+		 struct nfqueue **out)
 {
 	struct nfqueue *q = calloc(1, sizeof(*q));
 	if (!q)
@@ -159,7 +175,8 @@ static void end_message(struct nfqueue *q, const struct nlmsghdr *h)
 
 static void put_verdict(struct nlmsghdr *h, uint32_t id, bool accept)
 {
-	struct nfqnl_msg_verdict_hdr verdict = {.verdict = htonl(accept ? NF_ACCEPT : NF_DROP), .id = htonl(id)};
+	struct nfqnl_msg_verdict_hdr verdict = {.verdict = htonl(accept ? NF_ACCEPT : NF_DROP),
+						.id = htonl(id)};
 	mnl_attr_put(h, NFQA_VERDICT_HDR, sizeof(verdict), &verdict);
 }
 
@@ -182,14 +199,16 @@ void nfqueue_flush(struct nfqueue *q)
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	ssize_t n;
 	do
-		n = sendto(q->fd, q->send, q->n_send, 0, (struct sockaddr *)&kernel, sizeof(kernel));
+		n = sendto(q->fd, q->send, q->n_send, 0, (struct sockaddr *)&kernel,
+			   sizeof(kernel));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		counter_inc(q->counters, COUNTER_SEND_ERRORS);
 	q->n_send = 0;
 }
 
-/* A plain acceptance joins the batch when every packet read before it is answered or in the batch too. */
+/* A plain acceptance joins the batch when every packet read before it is answered or in the batch
+ * too. */
 static bool join_batch(struct nfqueue *q, const struct capture_verdict *v)
 {
 	bool plain = v->accept && !v->set_mark && !v->data;
@@ -229,7 +248,8 @@ static bool inject(void *ctx, struct bytes packet, const struct ip_addr *to)
 	bool v4 = ip_addr_is_v4(to);
 	memcpy(&to4.sin_addr, to->b + 12, 4);
 	memcpy(&to6.sin6_addr, to->b, 16);
-	const struct sockaddr *address = v4 ? (const struct sockaddr *)&to4 : (const struct sockaddr *)&to6;
+	const struct sockaddr *address =
+		v4 ? (const struct sockaddr *)&to4 : (const struct sockaddr *)&to6;
 	ssize_t n = sendto(v4 ? q->raw4 : q->raw6, packet.p, packet.n, MSG_DONTWAIT, address,
 			   v4 ? sizeof(to4) : sizeof(to6));
 	return n == (ssize_t)packet.n;
@@ -257,7 +277,8 @@ static bool parse_packet(const struct nlmsghdr *h, struct capture_packet *p)
 	bool has_id = false;
 	*p = (struct capture_packet){.checksum_verified = true};
 	const struct nlattr *attr;
-	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(attr, h, sizeof(struct nfgenmsg))
+	{
 		const void *value = mnl_attr_get_payload(attr);
 		size_t n = mnl_attr_get_payload_len(attr);
 		switch (mnl_attr_get_type(attr)) {
@@ -283,7 +304,8 @@ static bool parse_packet(const struct nlmsghdr *h, struct capture_packet *p)
 		case NFQA_HWADDR:
 			if (n >= sizeof(struct nfqnl_msg_packet_hw) &&
 			    ((const struct nfqnl_msg_packet_hw *)value)->hw_addrlen == htons(6)) {
-				memcpy(p->mac, ((const struct nfqnl_msg_packet_hw *)value)->hw_addr, 6);
+				memcpy(p->mac, ((const struct nfqnl_msg_packet_hw *)value)->hw_addr,
+				       6);
 				p->has_mac = true;
 			}
 			break;
@@ -294,8 +316,8 @@ static bool parse_packet(const struct nlmsghdr *h, struct capture_packet *p)
 	return has_id;
 }
 
-/* Packets that a former engine read and never answered have ids below the first that we read: drop them, their senders
- * will send again. */
+/* Packets that a former engine read and never answered have ids below the first that we read: drop
+ * them, their senders will send again. */
 static void drop_predecessors(struct nfqueue *q, uint32_t first_id)
 {
 	q->has_read = true;
@@ -307,11 +329,12 @@ static void drop_predecessors(struct nfqueue *q, uint32_t first_id)
 	counter_inc(q->counters, COUNTER_STALE_IDS);
 }
 
-static bool read_message(struct nfqueue *q, const struct nlmsghdr *h, void (*packet)(void *, struct capture_packet *),
-			 void *ctx)
+static bool read_message(struct nfqueue *q, const struct nlmsghdr *h,
+			 void (*packet)(void *, struct capture_packet *), void *ctx)
 {
 	struct capture_packet p;
-	if (NFNL_MSG_TYPE(h->nlmsg_type) != NFQNL_MSG_PACKET || NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_QUEUE) {
+	if (NFNL_MSG_TYPE(h->nlmsg_type) != NFQNL_MSG_PACKET ||
+	    NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_QUEUE) {
 		/* An error about a verdict: the packet was gone already (its device, its queue). */
 		counter_inc(q->counters, COUNTER_SEND_ERRORS);
 		return false;
@@ -331,7 +354,8 @@ static int receive(struct nfqueue *q, struct mmsghdr *messages, struct iovec *ve
 {
 	for (int i = 0; i < READ_BATCH; i++) {
 		vectors[i] = (struct iovec){q->read + (size_t)i * READ_BYTES, READ_BYTES};
-		messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
+		messages[i] =
+			(struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
 	}
 	int n = recvmmsg(q->fd, messages, READ_BATCH, MSG_DONTWAIT, NULL);
 	if (n >= 0)
@@ -343,7 +367,8 @@ static int receive(struct nfqueue *q, struct mmsghdr *messages, struct iovec *ve
 	return 0;
 }
 
-unsigned nfqueue_read(struct nfqueue *q, void (*packet)(void *ctx, struct capture_packet *p), void *ctx)
+unsigned nfqueue_read(struct nfqueue *q, void (*packet)(void *ctx, struct capture_packet *p),
+		      void *ctx)
 {
 	struct mmsghdr messages[READ_BATCH];
 	struct iovec vectors[READ_BATCH];

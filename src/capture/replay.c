@@ -117,7 +117,8 @@ int replay_next(struct replay *r, struct capture_packet *out, uint64_t *time_ns)
 		out->data = r->packet;
 		out->n = (uint32_t)packet.n;
 		out->is_cut = header->caplen < header->len;
-		*time_ns = (uint64_t)header->ts.tv_sec * UINT64_C(1000000000) + (uint64_t)header->ts.tv_usec;
+		*time_ns = (uint64_t)header->ts.tv_sec * UINT64_C(1000000000) +
+			   (uint64_t)header->ts.tv_usec;
 		return 1;
 	}
 }

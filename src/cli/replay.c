@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The real engine over captures: the same worker as live, fed from files. Time is the captures' own. A packet that the engine
- * would have dropped is in the file all the same, so what follows it is judged as if it had been sent in spite of
- * the verdict.
+ * The real engine over captures: the same worker as live, fed from files. Time is the captures'
+ * own. A packet that the engine would have dropped is in the file all the same, so what follows it
+ * is judged as if it had been sent in spite of the verdict.
  */
 #include "cli/replay.h"
 
@@ -47,14 +47,15 @@ static bool no_inject(void *ctx, struct bytes packet, const struct ip_addr *to)
 
 static void print_text(const json_t *record)
 {
-	const char *keys[] = {"timestamp", "event_type", "src_ip", "src_port", "dest_ip", "dest_port", "app_proto",
-			      "verdict", "rule", "reason"};
+	const char *keys[] = {"timestamp", "event_type", "src_ip",  "src_port", "dest_ip",
+			      "dest_port", "app_proto",	 "verdict", "rule",	"reason"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const json_t *v = json_object_get(record, keys[i]);
 		if (json_is_integer(v))
 			printf("%s%lld", i ? " " : "", (long long)json_integer_value(v));
 		else
-			printf("%s%s", i ? " " : "", json_is_string(v) ? json_string_value(v) : "-");
+			printf("%s%s", i ? " " : "",
+			       json_is_string(v) ? json_string_value(v) : "-");
 	}
 	putchar('\n');
 }
@@ -66,7 +67,9 @@ static void print_record(void *ctx, const struct event_head *head)
 	if (!record)
 		return;
 	if (run->json) {
-		(void)json_dumpf(record, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER); /* a full disk shows at exit */
+		(void)json_dumpf(record, stdout,
+				 JSON_COMPACT |
+					 JSON_PRESERVE_ORDER); /* a full disk shows at exit */
 		putchar('\n');
 	} else {
 		print_text(record);
@@ -103,7 +106,8 @@ static void tick_until(struct run *run, uint64_t now_ns)
 	run->last_ns = now_ns;
 }
 
-static int replay_file(struct run *run, const char *path, const struct policy_image *image, bool checksums)
+static int replay_file(struct run *run, const char *path, const struct policy_image *image,
+		       bool checksums)
 {
 	struct error err;
 	struct replay *r;
@@ -204,7 +208,8 @@ int cli_replay(int argc, char **argv)
 		else if (c == 'o' && strcmp(optarg, "json") == 0)
 			options.json = true;
 		else
-			return cli_usage("replay: PCAP... --policy FILE [--ids FILE] [--checksums] [-o json]");
+			return cli_usage("replay: PCAP... --policy FILE [--ids FILE] [--checksums] "
+					 "[-o json]");
 	}
 	if (!options.policy || optind == argc)
 		return cli_usage("replay needs --policy FILE and at least one capture file");

@@ -26,7 +26,7 @@ struct api_client {
 	struct filter *filter; /* API_FOLLOWING: owned */
 };
 
-/* clients[i] is NULL or lives; a DROPPED one is freed by api_sweep(), never within its own callback's callees. */
+/* clients[i] is NULL or lives; a DROPPED one is freed by client_settle() at the end of a callback. */
 struct api {
 	struct api_setup setup;
 	struct evconnlistener *listener;

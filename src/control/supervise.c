@@ -26,9 +26,9 @@
 
 enum {
 	RECORDS_POLL_MS = 250,
-	RESTART_QUICK = 5,	 /* so many deaths in a row are answered at once, then with a pause */
+	RESTART_QUICK = 5, /* so many deaths in a row are answered at once, then with a pause */
 	RESTART_PAUSE_MS = 500,
-	STABLE_SECONDS = 10,	 /* an engine that lived so long starts the count afresh */
+	STABLE_SECONDS = 10, /* an engine that lived so long starts the count afresh */
 	STOP_WAIT_MS = 2000,
 };
 
@@ -73,14 +73,17 @@ static int make_raw(int family, uint32_t mark, struct error *err)
 	int on = 1;
 	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 	if (fd < 0)
-		return error_set(err, -errno, "cannot open a raw socket for resets: %s (CAP_NET_RAW is needed)",
+		return error_set(err, -errno,
+				 "cannot open a raw socket for resets: %s (CAP_NET_RAW is needed)",
 				 strerror(errno));
 	int rc = family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_HDRINCL, &on, sizeof(on))
 				   : setsockopt(fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof(on));
 	if (rc == 0)
 		rc = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 	if (rc < 0)
-		return error_set(err, -errno, "cannot send whole, marked packets on a raw socket: %s", strerror(errno));
+		return error_set(err, -errno,
+				 "cannot send whole, marked packets on a raw socket: %s",
+				 strerror(errno));
 	return fd;
 }
 
@@ -88,9 +91,11 @@ static int make_listener(const char *path, struct error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path); /* length was checked */
-	(void)unlink(path); /* of an engine that is gone */
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+		       path); /* length was checked */
+	(void)unlink(path);   /* of an engine that is gone */
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(fd, 1) < 0)
 		return error_set(err, -errno, "cannot listen on %s: %s", path, strerror(errno));
 	return fd;
 }
@@ -104,21 +109,25 @@ static int create_worker_fds(struct supervise *s, unsigned worker, struct error 
 	fds[1] = make_memory("bridgewarden-flows", s->hello.shard_bytes);
 	fds[2] = make_memory("bridgewarden-ring", ring_size(SHARED_RING_BYTES));
 	if (fds[1] < 0 || fds[2] < 0)
-		return error_set(err, -errno, "cannot reserve shared memory (engine.max_flows, engine.max_held_bytes): %s",
+		return error_set(err, -errno,
+				 "cannot reserve shared memory (engine.max_flows, "
+				 "engine.max_held_bytes): %s",
 				 strerror(errno));
 	return 0;
 }
 
-/* Everything that outlives engines. What was opened before a failure is closed by supervise_stop. */
+/* Everything that outlives engines. What was opened before a failure is closed by supervise_stop.
+ */
 static int create_fds(struct supervise *s, uint32_t injected_mark, struct error *err)
 {
-	s->fds[ENGINE_FD_COUNTERS] =
-		make_memory("bridgewarden-counters", s->hello.n_workers * sizeof(struct shared_counters));
+	s->fds[ENGINE_FD_COUNTERS] = make_memory(
+		"bridgewarden-counters", s->hello.n_workers * sizeof(struct shared_counters));
 	s->fds[ENGINE_FD_RECORDS] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->fds[ENGINE_FD_COUNTERS] < 0 || s->fds[ENGINE_FD_RECORDS] < 0)
 		return error_set(err, -errno, "cannot create shared memory: %s", strerror(errno));
 	s->fds[ENGINE_FD_RAW4] = make_raw(AF_INET, injected_mark, err);
-	s->fds[ENGINE_FD_RAW6] = s->fds[ENGINE_FD_RAW4] < 0 ? -1 : make_raw(AF_INET6, injected_mark, err);
+	s->fds[ENGINE_FD_RAW6] =
+		s->fds[ENGINE_FD_RAW4] < 0 ? -1 : make_raw(AF_INET6, injected_mark, err);
 	if (s->fds[ENGINE_FD_RAW6] < 0)
 		return -EPERM;
 	s->fds[ENGINE_FD_LISTEN] = make_listener(s->socket_path, err);
@@ -135,16 +144,19 @@ static int create_fds(struct supervise *s, uint32_t injected_mark, struct error 
 static int map_fds(struct supervise *s, bool inherited, struct error *err)
 {
 	size_t n = s->hello.n_workers * sizeof(struct shared_counters);
-	void *counters = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, s->fds[ENGINE_FD_COUNTERS], 0);
+	void *counters =
+		mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, s->fds[ENGINE_FD_COUNTERS], 0);
 	if (counters == MAP_FAILED)
 		return error_set(err, -errno, "cannot map the counters: %s", strerror(errno));
 	s->counters = counters;
 	for (unsigned i = 0; i < s->hello.n_workers; i++) {
 		const int *fds = s->fds + ENGINE_FD_WORKERS + 3 * i;
 		void *shard = mmap(NULL, s->hello.shard_bytes, PROT_READ, MAP_SHARED, fds[1], 0);
-		void *ring = mmap(NULL, ring_size(SHARED_RING_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED, fds[2], 0);
+		void *ring = mmap(NULL, ring_size(SHARED_RING_BYTES), PROT_READ | PROT_WRITE,
+				  MAP_SHARED, fds[2], 0);
 		if (shard == MAP_FAILED || ring == MAP_FAILED)
-			return error_set(err, -errno, "cannot map the flow table: %s", strerror(errno));
+			return error_set(err, -errno, "cannot map the flow table: %s",
+					 strerror(errno));
 		s->shards[i] = shard;
 		s->rings[i] = ring;
 		if (!inherited)
@@ -166,8 +178,9 @@ static void close_fds(struct supervise *s)
 
 static bool same_shape(const struct engine_hello *a, const struct engine_hello *b)
 {
-	return a->version == b->version && a->n_workers == b->n_workers && a->queue_base == b->queue_base &&
-	       a->queue_length == b->queue_length && a->shard_bytes == b->shard_bytes && a->max_flows == b->max_flows;
+	return a->version == b->version && a->n_workers == b->n_workers &&
+	       a->queue_base == b->queue_base && a->queue_length == b->queue_length &&
+	       a->shard_bytes == b->shard_bytes && a->max_flows == b->max_flows;
 }
 
 /* An engine whose control process died answers on its socket with all it has, and ends. */
@@ -184,15 +197,18 @@ static bool take_over(struct supervise *s)
 			(void)close(fd); /* nobody there */
 		return false;
 	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)); /* without it, we only wait longer */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+			 sizeof(patience)); /* without it, we only wait longer */
 	ssize_t n = engine_receive(fd, &hello, sizeof(hello), s->fds, &n_fds);
 	char end;
 	while (n > 0 && recv(fd, &end, 1, 0) > 0)
 		continue; /* until it has ended: two engines must not read one queue */
-	(void)close(fd); /* its other end is gone */
-	if (n == sizeof(hello) && same_shape(&hello, &s->hello) && n_fds == engine_n_fds(hello.n_workers))
+	(void)close(fd);  /* its other end is gone */
+	if (n == sizeof(hello) && same_shape(&hello, &s->hello) &&
+	    n_fds == engine_n_fds(hello.n_workers))
 		return true;
-	log_warn("an engine of another shape was running (workers, queues or sizes changed): its connections are cut");
+	log_warn("an engine of another shape was running (workers, queues or sizes changed): its "
+		 "connections are cut");
 	for (unsigned i = 0; i < n_fds; i++)
 		(void)close(s->fds[i]); /* not of use to us */
 	for (unsigned i = 0; i < ENGINE_FDS_MAX; i++)
@@ -275,13 +291,15 @@ static void engine_exited(evutil_socket_t fd, short what, void *ctx)
 	if (waitpid(s->pid, &status, WNOHANG) == 0)
 		return;
 	describe_death(status, how, sizeof(how));
-	log_error("engine died: pid=%d %s; packets wait in the kernel for the next one", s->pid, how);
+	log_error("engine died: pid=%d %s; packets wait in the kernel for the next one", s->pid,
+		  how);
 	forget_engine(s);
 	drain_all(s);
 	s->callbacks.engine(s->callbacks.ctx, 0);
 	s->restarts++;
 	s->quick_deaths = time(NULL) - s->born > STABLE_SECONDS ? 1 : s->quick_deaths + 1;
-	struct timeval pause = {.tv_usec = s->quick_deaths > RESTART_QUICK ? RESTART_PAUSE_MS * 1000 : 0};
+	struct timeval pause = {.tv_usec = s->quick_deaths > RESTART_QUICK ? RESTART_PAUSE_MS * 1000
+									   : 0};
 	if (s->is_stopping || evtimer_add(s->on_restart, &pause) == 0)
 		return;
 	start_engine(s);
@@ -326,7 +344,8 @@ static int spawn(struct supervise *s)
 	s->pid = pid;
 	s->socket = pair[0];
 	s->born = time(NULL);
-	int rc = engine_send(s->socket, &s->hello, sizeof(s->hello), s->fds, engine_n_fds(s->hello.n_workers));
+	int rc = engine_send(s->socket, &s->hello, sizeof(s->hello), s->fds,
+			     engine_n_fds(s->hello.n_workers));
 	return rc < 0 ? rc : watch_engine(s);
 }
 
@@ -346,7 +365,8 @@ static void start_engine(struct supervise *s)
 			(void)kill(s->pid, SIGKILL); /* the one that we cannot talk to */
 		forget_engine(s);
 		if (evtimer_add(s->on_restart, &pause) < 0)
-			log_error("cannot even set a timer; the engine stays down until the next policy change");
+			log_error("cannot even set a timer; the engine stays down until the next "
+				  "policy change");
 		return;
 	}
 	if (s->image_fd >= 0 && send_image(s) < 0)
@@ -357,11 +377,13 @@ static void start_engine(struct supervise *s)
 
 /* ---- interface ---- */
 
-static int fill_hello(struct engine_hello *hello, const struct supervise_setup *setup, struct error *err)
+static int fill_hello(struct engine_hello *hello, const struct supervise_setup *setup,
+		      struct error *err)
 {
 	struct passwd *user = getpwnam(setup->user);
 	if (!user)
-		return error_set(err, -ENOENT, "engine.user: there is no user \"%s\" on this host", setup->user);
+		return error_set(err, -ENOENT, "engine.user: there is no user \"%s\" on this host",
+				 setup->user);
 	uint32_t flows = setup->max_flows / setup->n_workers;
 	uint64_t held = setup->max_held_bytes / setup->n_workers;
 	*hello = (struct engine_hello){
@@ -385,12 +407,14 @@ static int fill_hello(struct engine_hello *hello, const struct supervise_setup *
 static int make_events(struct supervise *s)
 {
 	struct timeval period = {.tv_usec = RECORDS_POLL_MS * 1000};
-	s->on_records = event_new(s->base, s->fds[ENGINE_FD_RECORDS], EV_READ | EV_PERSIST, records_wait, s);
+	s->on_records = event_new(s->base, s->fds[ENGINE_FD_RECORDS], EV_READ | EV_PERSIST,
+				  records_wait, s);
 	s->on_poll = event_new(s->base, -1, EV_PERSIST, records_wait, s);
 	s->on_restart = evtimer_new(s->base, restart_due, s);
 	if (!s->on_records || !s->on_poll || !s->on_restart)
 		return -ENOMEM;
-	return event_add(s->on_records, NULL) < 0 || event_add(s->on_poll, &period) < 0 ? -ENOMEM : 0;
+	return event_add(s->on_records, NULL) < 0 || event_add(s->on_poll, &period) < 0 ? -ENOMEM
+											: 0;
 }
 
 static int open_all(struct supervise *s, uint32_t injected_mark, struct error *err)
@@ -402,12 +426,14 @@ static int open_all(struct supervise *s, uint32_t injected_mark, struct error *e
 	if (rc == 0)
 		rc = make_events(s);
 	if (inherited && rc == 0)
-		log_info("took over queues and flow table from the engine of a former control process");
+		log_info("took over queues and flow table from the engine of a former control "
+			 "process");
 	return rc;
 }
 
 int supervise_start(struct event_base *base, const struct supervise_setup *setup,
-		    const struct supervise_callbacks *callbacks, struct supervise **out, struct error *err)
+		    const struct supervise_callbacks *callbacks, struct supervise **out,
+		    struct error *err)
 {
 	struct supervise *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -417,9 +443,11 @@ int supervise_start(struct event_base *base, const struct supervise_setup *setup
 	s->image_fd = s->pid_fd = s->socket = -1;
 	for (unsigned i = 0; i < ENGINE_FDS_MAX; i++)
 		s->fds[i] = -1;
-	int n = snprintf(s->socket_path, sizeof(s->socket_path), "%s/engine.sock", setup->runtime_dir);
+	int n = snprintf(s->socket_path, sizeof(s->socket_path), "%s/engine.sock",
+			 setup->runtime_dir);
 	int rc = n < 0 || (size_t)n >= sizeof(s->socket_path)
-			 ? error_set(err, -ENAMETOOLONG, "%s: too long for a socket's name", setup->runtime_dir)
+			 ? error_set(err, -ENAMETOOLONG, "%s: too long for a socket's name",
+				     setup->runtime_dir)
 			 : fill_hello(&s->hello, setup, err);
 	if (rc == 0)
 		rc = open_all(s, setup->injected_mark, err);
@@ -528,7 +556,8 @@ static void view_of(const struct flow *f, struct flow_view *v)
 	};
 }
 
-void supervise_flows(const struct supervise *s, void (*visit)(void *ctx, const struct flow_view *flow), void *ctx)
+void supervise_flows(const struct supervise *s,
+		     void (*visit)(void *ctx, const struct flow_view *flow), void *ctx)
 {
 	for (unsigned i = 0; i < s->hello.n_workers; i++) {
 		const struct shard_header *header = s->shards[i];

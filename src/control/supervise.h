@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The engine process as the control process sees it: born with everything it may ever touch, fed with images, replaced when it
- * dies. Owns the queue sockets, the shared memory and the raw sockets, so that all of them outlive an engine; a control process
- * that finds an engine of a former one alive (its `engine.sock` answers) takes the descriptors over and replaces the engine.
+ * The engine process as the control process sees it: born with everything it may ever touch, fed
+ * with images, replaced when it dies. Owns the queue sockets, the shared memory and the raw
+ * sockets, so that all of them outlive an engine; a control process that finds an engine of a
+ * former one alive (its `engine.sock` answers) takes the descriptors over and replaces the engine.
  *
  * All functions: control thread only (the event base's). Callbacks come from the event base.
  */
@@ -27,12 +28,13 @@ struct supervise_setup {
 	uint32_t max_flows;	 /* all workers together */
 	uint64_t max_held_bytes; /* all workers together */
 	uint32_t hold_timeout_ms, silent_timeout_ms;
-	uint32_t injected_mark;	 /* packet mark of what the engine itself sends; firewall.h */
+	uint32_t injected_mark; /* packet mark of what the engine itself sends; firewall.h */
 	bool debug;
 };
 
 struct supervise_callbacks {
-	/* One record of bridgewarden/events.h; size was checked against its head, items were not. */
+	/* One record of bridgewarden/events.h; size was checked against its head, items were not.
+	 */
 	void (*record)(void *ctx, const void *record, size_t size);
 	/* The engine came to life (pid), or died (0). Restarting is already under way. */
 	void (*engine)(void *ctx, pid_t pid);
@@ -45,8 +47,8 @@ struct flow_view {
 	struct ip_addr src, dst;
 	uint16_t src_port, dst_port;
 	uint8_t ip_proto, app;
-	const char *
-		state; /* static: "handshake", "identifying", "inspecting", "requests-only", "offloaded", "denied", "closing" */
+	const char *state; /* static: "handshake", "identifying", "inspecting", "requests-only",
+			      "offloaded", "denied", "closing" */
 	enum verdict verdict;
 	enum reason reason;
 	uint32_t rule, generation; /* rule is an index in the image of that generation */
@@ -54,8 +56,9 @@ struct flow_view {
 	uint64_t start_ns; /* CLOCK_REALTIME */
 };
 
-/* Opens queues and memory, starts the engine (it waits for the first image before it reads packets). -EBUSY: another program owns
- * a queue. -EPERM: no CAP_NET_ADMIN. err says which and what mends it. */
+/* Opens queues and memory, starts the engine (it waits for the first image before it reads
+ * packets). -EBUSY: another program owns a queue. -EPERM: no CAP_NET_ADMIN. err says which and what
+ * mends it. */
 int supervise_start(struct event_base *base, const struct supervise_setup *setup,
 		    const struct supervise_callbacks *callbacks, struct supervise **out,
 		    struct error *err);
@@ -70,7 +73,8 @@ const struct shared_counters *supervise_counters(const struct supervise *s, unsi
 /* Every flow in the table now, racily read but never torn. */
 void supervise_flows(const struct supervise *s,
 		     void (*visit)(void *ctx, const struct flow_view *flow), void *ctx);
-/* Ends the engine (it drops what it holds), takes what is left in the rings, closes everything. NULL is fine. */
+/* Ends the engine (it drops what it holds), takes what is left in the rings, closes everything.
+ * NULL is fine. */
 void supervise_stop(struct supervise *s);
 
 #endif

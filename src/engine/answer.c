@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one place where a packet's verdict is given, now or later. A packet is answered exactly once. Marks ride on accepted
- * packets: the kernel saves them to the connection (mangle POSTROUTING) and stops sending what needs no judgement.
+ * The one place where a packet's verdict is given, now or later. A packet is answered exactly once.
+ * Marks ride on accepted packets: the kernel saves them to the connection (mangle POSTROUTING) and
+ * stops sending what needs no judgement.
  */
 #include "engine/internal.h"
 
 /* Puts the flow's mark into the verdict where the kernel does not have it yet. */
-static void add_mark(const struct worker *w, struct flow *flow, uint32_t mark, struct capture_verdict *v)
+static void add_mark(const struct worker *w, struct flow *flow, uint32_t mark,
+		     struct capture_verdict *v)
 {
 	if (flow->mark == flow->kernel_mark)
 		return;
 	uint32_t mask = w->settings->mark_mask;
 	v->set_mark = true;
-	v->mark = (mark & ~mask) | mark_value(mask, w->settings->epoch, (enum mark_state)flow->mark);
+	v->mark =
+		(mark & ~mask) | mark_value(mask, w->settings->epoch, (enum mark_state)flow->mark);
 	flow->kernel_mark = flow->mark;
 }
 
@@ -59,7 +62,8 @@ void answer_hold(struct turn *t, struct flow *flow)
 {
 	struct worker *w = t->w;
 	uint32_t i = w->free_held;
-	/* A changed packet would leave with its old bytes; dropped, its resend meets the canonical ones. */
+	/* A changed packet would leave with its old bytes; dropped, its resend meets the canonical
+	 * ones. */
 	if (i == FLOW_NIL || flow->n_held == HELD_PER_FLOW || t->is_changed) {
 		if (!t->is_changed)
 			counter_inc(w->setup.counters, COUNTER_HELD_FULL);
@@ -123,7 +127,8 @@ void held_mark_stale(struct worker *w, struct flow *flow, unsigned dir, uint32_t
 {
 	for (uint32_t i = flow->held; i != FLOW_NIL; i = w->held[i].next) {
 		struct held *held = &w->held[i];
-		if (held->dir == dir && seq_before(held->seq, seq + n) && seq_before(seq, held->seq + held->n))
+		if (held->dir == dir && seq_before(held->seq, seq + n) &&
+		    seq_before(seq, held->seq + held->n))
 			held->is_stale = true;
 	}
 }

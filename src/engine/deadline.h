@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * When something that waits must be decided: a binary heap of (time, flow). Entries are hints: the flow's own deadline is the
- * truth, so moving or clearing a deadline costs nothing. Private memory, one thread.
+ * When something that waits must be decided: a binary heap of (time, flow). Entries are hints: the
+ * flow's own deadline is the truth, so moving or clearing a deadline costs nothing. Private memory,
+ * one thread.
  */
 #ifndef ENGINE_DEADLINE_H
 #define ENGINE_DEADLINE_H

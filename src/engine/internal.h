@@ -7,13 +7,15 @@
 #include "engine/worker.h"
 #include "packet/rewrite.h"
 
-/* A packet whose verdict waits. Its bytes stay with the kernel; only what is needed to answer is kept. */
+/* A packet whose verdict waits. Its bytes stay with the kernel; only what is needed to answer is
+ * kept. */
 struct held {
 	uint32_t id, mark;
-	uint32_t next;	   /* in the flow's list, or in the free list */
-	uint32_t seq, n;   /* TCP payload */
+	uint32_t next;	 /* in the flow's list, or in the free list */
+	uint32_t seq, n; /* TCP payload */
 	uint8_t dir;
-	bool is_stale;	   /* bytes in it were edited: drop it, the resend leaves with the canonical ones */
+	bool is_stale; /* bytes in it were edited: drop it, the resend leaves with the canonical
+			  ones */
 };
 
 struct worker {
@@ -55,7 +57,8 @@ void held_mark_stale(struct worker *w, struct flow *flow, unsigned dir, uint32_t
 enum inspect_status segment_take(struct turn *t, struct flow *flow);
 
 /* settle.c: what a status of inspect means for the flow */
-void settle(struct turn *t /* or NULL */, struct worker *w, struct flow *flow, enum inspect_status status);
+void settle(struct turn *t /* or NULL */, struct worker *w, struct flow *flow,
+	    enum inspect_status status);
 void settle_mark(struct worker *w, struct flow *flow);
 void flow_close(struct worker *w, struct flow *flow, enum flow_end end);
 void flow_set_deadline(struct worker *w, struct flow *flow, uint64_t after_ns);
@@ -67,8 +70,8 @@ const char *refusal_name(const struct worker *w, uint8_t ip_proto);
 
 /* record.c */
 void record_flow(struct worker *w, const struct flow *flow);
-void record_violation(struct worker *w, const struct flow *flow, const struct policy_decision *d, const char *found,
-		      const char *why);
+void record_violation(struct worker *w, const struct flow *flow, const struct policy_decision *d,
+		      const char *found, const char *why);
 void record_judged(struct worker *w, struct flow *flow, unsigned dir, const struct dis_event *event,
 		   const struct policy_decision *d);
 

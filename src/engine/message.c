@@ -33,7 +33,9 @@ ssize_t engine_receive(int socket, void *message, size_t max, int *fds, unsigned
 {
 	union control_buffer control = {0};
 	struct iovec data = {message, max};
-	struct msghdr m = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr m = {.msg_iov = &data,
+			   .msg_iovlen = 1,
+			   .msg_control = control.bytes,
 			   .msg_controllen = sizeof(control.bytes)};
 	*n_fds = 0;
 	ssize_t n;

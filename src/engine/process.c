@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The engine process. One thread a worker, which owns queue and shard; the first thread speaks with the control process, maps new
- * images and unmaps those that no worker uses any more.
+ * The engine process. One thread a worker, which owns queue and shard; the first thread speaks with
+ * the control process, maps new images and unmaps those that no worker uses any more.
  */
 #include "engine/process.h"
 
@@ -46,7 +46,8 @@ struct engine {
 	struct seat seats[SHARED_WORKERS_MAX];
 	/* Writer: first thread; readers: workers (acquire). NULL until the first image came. */
 	_Atomic(const struct policy_image *) image;
-	/* First thread only: images that some worker may still read, oldest first; the last is the current one. */
+	/* First thread only: images that some worker may still read, oldest first; the last is the
+	 * current one. */
 	const struct policy_image *mapped[IMAGES_MAX];
 	unsigned n_mapped;
 };
@@ -86,7 +87,8 @@ static void on_packet(void *ctx, struct capture_packet *packet)
 
 static void wait_for_work(const struct seat *seat)
 {
-	struct pollfd fds[] = {{.fd = seat->queue_fd, .events = POLLIN}, {.fd = seat->wake, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = seat->queue_fd, .events = POLLIN},
+			       {.fd = seat->wake, .events = POLLIN}};
 	if (poll(fds, 2, WORKER_TICK_MS) > 0 && (fds[1].revents & POLLIN)) {
 		uint64_t n;
 		ssize_t done = read(seat->wake, &n, sizeof(n));
@@ -100,7 +102,8 @@ static void *run_worker(void *ctx)
 	const struct policy_image *image = NULL;
 	uint64_t next_tick = 0;
 	for (;;) {
-		const struct policy_image *latest = atomic_load_explicit(&seat->engine->image, memory_order_acquire);
+		const struct policy_image *latest =
+			atomic_load_explicit(&seat->engine->image, memory_order_acquire);
 		seat->now = time_now();
 		if (latest != image) {
 			image = latest;
@@ -261,7 +264,8 @@ static void hand_over(struct engine *e)
 	struct ucred who = {0};
 	socklen_t n = sizeof(who);
 	bool trusted = getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 && who.uid == 0;
-	if (trusted && engine_send(client, &e->hello, sizeof(e->hello), e->fds, engine_n_fds(e->hello.n_workers)) == 0) {
+	if (trusted && engine_send(client, &e->hello, sizeof(e->hello), e->fds,
+				   engine_n_fds(e->hello.n_workers)) == 0) {
 		log_info("handed over to control process pid=%d", who.pid);
 		exit(EXIT_SUCCESS);
 	}
@@ -278,7 +282,8 @@ static void run(struct engine *e)
 		};
 		int n = poll(fds, 2, UNMAP_POLL_MS);
 		if (n > 0 && fds[0].revents && !serve_control(e)) {
-			log_warn("the control process is gone: going on with the last policy, no records");
+			log_warn("the control process is gone: going on with the last policy, no "
+				 "records");
 			has_control = false;
 		}
 		if (n > 0 && fds[1].revents)
@@ -293,7 +298,8 @@ static void receive_hello(struct engine *e)
 	ssize_t n = engine_receive(ENGINE_SOCKET_FD, &e->hello, sizeof(e->hello), e->fds, &n_fds);
 	bool sane = n == sizeof(e->hello) && e->hello.type == ENGINE_HELLO &&
 		    e->hello.version == ENGINE_HELLO_VERSION && e->hello.n_workers >= 1 &&
-		    e->hello.n_workers <= SHARED_WORKERS_MAX && n_fds == engine_n_fds(e->hello.n_workers);
+		    e->hello.n_workers <= SHARED_WORKERS_MAX &&
+		    n_fds == engine_n_fds(e->hello.n_workers);
 	if (!sane)
 		log_fatal("the engine is started by bridgewardend, not by hand");
 }

@@ -2,10 +2,11 @@
 /*
  * The engine process: what it is born with, and what it and the control process say to each other.
  *
- * It is started as `bridgewardend --engine` with one socket (SOCK_SEQPACKET) as descriptor 3. The first message is the hello with
- * every descriptor that it will ever need; then it gives up all privileges but CAP_NET_ADMIN (a verdict needs it)
- * and all system calls but a few. When the control process dies it goes on judging by the last image; the next control process
- * connects to engine.sock, is given hello and descriptors back, and the engine ends.
+ * It is started as `bridgewardend --engine` with one socket (SOCK_SEQPACKET) as descriptor 3. The
+ * first message is the hello with every descriptor that it will ever need; then it gives up all
+ * privileges but CAP_NET_ADMIN (a verdict needs it) and all system calls but a few. When the
+ * control process dies it goes on judging by the last image; the next control process connects to
+ * engine.sock, is given hello and descriptors back, and the engine ends.
  */
 #ifndef ENGINE_PROCESS_H
 #define ENGINE_PROCESS_H
@@ -17,7 +18,8 @@
 enum { ENGINE_SOCKET_FD = 3, ENGINE_FDS_MAX = 5 + 3 * SHARED_WORKERS_MAX };
 
 enum engine_message_type {
-	ENGINE_HELLO = 1, /* control -> engine: struct engine_hello, all descriptors; engine -> next control: the same */
+	ENGINE_HELLO = 1, /* control -> engine: struct engine_hello, all descriptors; engine -> next
+			     control: the same */
 	ENGINE_IMAGE,	  /* control -> engine: a policy image's memfd */
 	ENGINE_STOP,	  /* control -> engine: end */
 };
@@ -27,19 +29,19 @@ enum engine_fd {
 	ENGINE_FD_COUNTERS, /* memfd: struct shared_counters[n_workers] */
 	ENGINE_FD_RAW4,
 	ENGINE_FD_RAW6,
-	ENGINE_FD_LISTEN, /* engine.sock */
+	ENGINE_FD_LISTEN,  /* engine.sock */
 	ENGINE_FD_RECORDS, /* eventfd: records wait in a ring */
 	ENGINE_FD_WORKERS, /* then per worker: queue, shard memfd, ring memfd */
 };
 
 struct engine_hello {
-	uint32_t type; /* ENGINE_HELLO */
+	uint32_t type;	  /* ENGINE_HELLO */
 	uint32_t version; /* of this struct */
 	uint32_t n_workers;
 	uint16_t queue_base;
 	uint8_t debug, pad;
 	uint32_t queue_length;
-	uint32_t max_flows; /* per worker */
+	uint32_t max_flows;  /* per worker */
 	uint64_t held_bytes; /* per worker */
 	uint64_t shard_bytes;
 	uint32_t hold_timeout_ms, silent_timeout_ms;

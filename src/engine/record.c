@@ -9,7 +9,8 @@ struct writer {
 	uint8_t *at, *end;
 };
 
-static struct writer begin(struct worker *w, const struct flow *f, enum event_type type, const struct policy_decision *d)
+static struct writer begin(struct worker *w, const struct flow *f, enum event_type type,
+			   const struct policy_decision *d)
 {
 	struct event_head *head = (struct event_head *)(void *)w->record;
 	*head = (struct event_head){
@@ -60,7 +61,8 @@ static void put_text(struct writer *r, unsigned tag, const char *text)
 		put_item(r, tag, bytes_str(text));
 }
 
-static void put_parties(struct writer *r, const struct worker *w, const struct flow *f, uint32_t rule)
+static void put_parties(struct writer *r, const struct worker *w, const struct flow *f,
+			uint32_t rule)
 {
 	/* Numbers of another generation would name others. */
 	if (f->generation != w->settings->generation)
@@ -91,7 +93,8 @@ static void count_denial(struct worker *w, const struct policy_decision *d)
 {
 	counter_inc(w->setup.counters, COUNTER_VIOLATIONS);
 	_Atomic uint64_t *n = &w->setup.counters->denied[d->reason];
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
 }
 
 void record_flow(struct worker *w, const struct flow *f)
@@ -106,8 +109,8 @@ void record_flow(struct worker *w, const struct flow *f)
 	finish(w, &r);
 }
 
-void record_violation(struct worker *w, const struct flow *f, const struct policy_decision *d, const char *found,
-		      const char *why)
+void record_violation(struct worker *w, const struct flow *f, const struct policy_decision *d,
+		      const char *found, const char *why)
 {
 	if (d->mode == MODE_OBSERVE)
 		return; /* whoever only observes did not ask for a judgement */
@@ -128,8 +131,8 @@ static bool is_sampled(struct flow *f, const struct policy_decision *d)
 	return d->log_allow && (d->log_sample <= 1 || f->n_requests % d->log_sample == 0);
 }
 
-static bool wants_record(struct flow *f, const struct dis_event *event, const struct policy_decision *d,
-			 enum event_type *type)
+static bool wants_record(struct flow *f, const struct dis_event *event,
+			 const struct policy_decision *d, enum event_type *type)
 {
 	bool denied = d->verdict == VERDICT_DENY;
 	*type = event->kind == DIS_REPLY ? EVENT_REPLY : EVENT_REQUEST;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A denial that nobody hears is a hang: resets to both sides of a TCP connection, "prohibited" to the sender of anything else.
- * Numbers come from the flow: what the receiver expects next is what we let through to it (RFC 5961 wants it exact).
+ * A denial that nobody hears is a hang: resets to both sides of a TCP connection, "prohibited" to
+ * the sender of anything else. Numbers come from the flow: what the receiver expects next is what
+ * we let through to it (RFC 5961 wants it exact).
  */
 #include "engine/internal.h"
 
@@ -53,11 +54,13 @@ void refuse_flow(struct worker *w, struct flow *flow)
 		refuse_tcp(w, flow);
 }
 
-/* The answer that the segment itself asks for (RFC 9293 3.10.7.1), and for an established stranger one to the receiver. */
+/* The answer that the segment itself asks for (RFC 9293 3.10.7.1), and for an established stranger
+ * one to the receiver. */
 static void refuse_segment(struct worker *w, const struct packet *p)
 {
 	bool has_ack = p->tcp_flags & TCP_ACK;
-	uint32_t length = (uint32_t)p->data.n + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
+	uint32_t length =
+		(uint32_t)p->data.n + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
 	struct tcp_reset back = {
 		.src = p->dst,
 		.dst = p->src,

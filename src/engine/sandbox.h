@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the engine gives up before it reads the first hostile byte: its user, every capability but CAP_NET_ADMIN, new
- * privileges, and all system calls but those of its loop. sandbox_none.c stands in for sandbox.c in sanitizer builds, whose
- * runtimes need calls of their own.
+ * What the engine gives up before it reads the first hostile byte: its user, every capability but
+ * CAP_NET_ADMIN, new privileges, and all system calls but those of its loop. sandbox_none.c stands
+ * in for sandbox.c in sanitizer builds, whose runtimes need calls of their own.
  */
 #ifndef ENGINE_SANDBOX_H
 #define ENGINE_SANDBOX_H

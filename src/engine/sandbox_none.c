@@ -6,7 +6,8 @@
 
 void sandbox_drop_privileges(uint32_t uid, uint32_t gid)
 {
-	log_warn("sanitizer build: the engine keeps its privileges (uid=%u gid=%u were asked for)", uid, gid);
+	log_warn("sanitizer build: the engine keeps its privileges (uid=%u gid=%u were asked for)",
+		 uid, gid);
 }
 
 void sandbox_restrict_calls(void)

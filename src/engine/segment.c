@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The payload of a followed TCP flow: made canonical, shown to the dissector, then passed, held or denied. The segment's own bytes are
- * put right in place, so whatever leaves is what was judged (THREATS R3, R4, R8).
+ * The payload of a followed TCP flow: made canonical, shown to the dissector, then passed, held or
+ * denied. The segment's own bytes are put right in place, so whatever leaves is what was judged
+ * (THREATS R3, R4, R8).
  */
 #include "engine/internal.h"
 
 #include "flow/tcp.h"
 #include "stream/reasm.h"
 
-/* Cuts what lies beyond the canonical FIN and takes away a FIN that stands elsewhere (T29 to T32). */
+/* Cuts what lies beyond the canonical FIN and takes away a FIN that stands elsewhere (T29 to T32).
+ */
 static void keep_to_fin(struct turn *t, const struct half *h)
 {
 	struct packet *p = &t->p;
@@ -89,9 +91,11 @@ enum inspect_status segment_take(struct turn *t, struct flow *flow)
 	}
 	if (h->next == h->fed && flow->phase == FLOW_INSPECTING)
 		return INSPECT_PASS;
-	/* Offered even when nothing new is in order: an engine before us may have died between storing and judging. */
+	/* Offered even when nothing new is in order: an engine before us may have died between
+	 * storing and judging. */
 	enum inspect_status status = inspect_stream(&t->w->inspect, flow, t->dir);
-	/* An acknowledgement, or the farewell of a side that has nothing held, leaks nothing, and the peer needs it. */
+	/* An acknowledgement, or the farewell of a side that has nothing held, leaks nothing, and
+	 * the peer needs it. */
 	if (status == INSPECT_WAIT && t->p.data.n == 0 && h->passed == h->next)
 		return INSPECT_PASS;
 	return status;

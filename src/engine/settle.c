@@ -8,7 +8,8 @@
 #include <netinet/in.h>
 
 enum {
-	/* Judged bytes that may be kept for resends while the receiver's acknowledgements are not seen. */
+	/* Judged bytes that may be kept for resends while the receiver's acknowledgements are not
+	   seen. */
 	UNSEEN_WINDOW = 32 * 1024,
 };
 
@@ -113,14 +114,16 @@ static void let_go(struct turn *t, struct worker *w, struct flow *flow)
 	flow->tcp = flow->tcp == FLOW_TCP_CLOSED ? FLOW_TCP_CLOSED : FLOW_TCP_NONE;
 }
 
-/* What was judged before the denied unit and stands in the same segment may still go (THREATS R4: trim). Never the whole segment:
- * the denied unit may wait at the receiver already, beyond the gap that this segment would fill. */
+/* What was judged before the denied unit and stands in the same segment may still go (THREATS R4:
+ * trim). Never the whole segment: the denied unit may wait at the receiver already, beyond the gap
+ * that this segment would fill. */
 static void pass_judged_part(struct turn *t, struct flow *flow)
 {
 	struct half *h = &flow->half[t->dir];
 	uint32_t end = t->p.seq + (uint32_t)t->p.data.n;
 	bool follows = flow->ip_proto == IPPROTO_TCP && h->is_tracked && h->passed == t->p.seq;
-	if (!follows || !seq_after(h->fed, t->p.seq) || !seq_before(h->fed, end) || flow->n_held > 0)
+	if (!follows || !seq_after(h->fed, t->p.seq) || !seq_before(h->fed, end) ||
+	    flow->n_held > 0)
 		return;
 	packet_trim_data(&t->p, t->cp->data, h->fed - t->p.seq);
 	packet_clear_flags(&t->p, t->cp->data, TCP_FIN);
@@ -159,13 +162,15 @@ static void wait(struct turn *t, struct worker *w, struct flow *flow)
 	}
 	if (!t || t->is_answered)
 		return;
-	bool first = flow->half[0].next != flow->half[0].passed || flow->half[1].next != flow->half[1].passed;
+	bool first = flow->half[0].next != flow->half[0].passed ||
+		     flow->half[1].next != flow->half[1].passed;
 	if (first && flow->n_held == 0)
 		flow_set_deadline(w, flow, w->setup.hold_timeout_ns);
 	answer_hold(t, flow);
 }
 
-/* A datagram is judged by itself: its socket may go on to ask for what is allowed, and a forged answer must not end it. */
+/* A datagram is judged by itself: its socket may go on to ask for what is allowed, and a forged
+ * answer must not end it. */
 static void deny_datagram(struct turn *t, struct worker *w)
 {
 	counter_inc(w->setup.counters, COUNTER_REFUSED);
@@ -187,7 +192,8 @@ void settle(struct turn *t, struct worker *w, struct flow *flow, enum inspect_st
 		let_go(t, w, flow);
 		return;
 	case INSPECT_DENY:
-		if (t && !t->is_answered && flow->ip_proto == IPPROTO_UDP && flow->phase == FLOW_INSPECTING)
+		if (t && !t->is_answered && flow->ip_proto == IPPROTO_UDP &&
+		    flow->phase == FLOW_INSPECTING)
 			deny_datagram(t, w);
 		else
 			deny(t, w, flow);

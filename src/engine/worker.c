@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#define SECONDS UINT64_C(1000000000)
+#define SECONDS	     UINT64_C(1000000000)
 #define MILLISECONDS UINT64_C(1000000)
 
 enum { SWEEP_PER_TICK = 1024 };
@@ -23,8 +23,8 @@ static void hook_judged(void *ctx, struct flow *f, unsigned dir, const struct di
 	record_judged(ctx, f, dir, event, d);
 }
 
-static void hook_violation(void *ctx, struct flow *f, const struct policy_decision *d, const char *found,
-			   const char *why)
+static void hook_violation(void *ctx, struct flow *f, const struct policy_decision *d,
+			   const char *found, const char *why)
 {
 	record_violation(ctx, f, d, found, why);
 }
@@ -94,7 +94,8 @@ static bool identify_sides(struct worker *w, struct flow *f)
 	f->subject = (struct policy_subject){
 		.from = from.identity,
 		.to = to.identity,
-		.to_port = f->ip_proto == IPPROTO_TCP || f->ip_proto == IPPROTO_UDP ? f->port[1] : 0,
+		.to_port =
+			f->ip_proto == IPPROTO_TCP || f->ip_proto == IPPROTO_UDP ? f->port[1] : 0,
 		.ip_proto = f->ip_proto,
 		.from_container = from.is_container,
 		.to_container = to.is_container,
@@ -187,7 +188,8 @@ static void open_flow(struct turn *t, struct flow *f)
 		return;
 	}
 	if (f->ip_proto == IPPROTO_TCP && status == INSPECT_WAIT) {
-		f->mark = MARK_BOTH; /* also wipes what an older connection of the tuple may have left */
+		f->mark = MARK_BOTH; /* also wipes what an older connection of the tuple may have
+					left */
 		flow_set_deadline(w, f, w->setup.silent_timeout_ns);
 		answer_accept(t, f);
 		return;
@@ -209,7 +211,8 @@ static void new_flow(struct turn *t)
 	}
 	if (f->ip_proto == IPPROTO_TCP) {
 		if (t->p.data.n > 0) {
-			packet_trim_data(&t->p, t->cp->data, 0); /* data in a SYN (T53, T54) comes again */
+			packet_trim_data(&t->p, t->cp->data,
+					 0); /* data in a SYN (T53, T54) comes again */
 			t->is_changed = true;
 		}
 		tcp_begin_half(&f->half[0], &t->p);
@@ -250,8 +253,8 @@ static enum inspect_status judge_midstream(struct turn *t, struct flow *f, bool 
 	struct policy_decision d;
 	policy_candidates(w->image, &f->subject, &f->candidates);
 	policy_decide_connection(w->image, &f->subject, &f->candidates, &d);
-	bool passes = (d.verdict == VERDICT_ALLOW && d.is_final) || w->settings->midstream == VERDICT_ALLOW ||
-		      d.mode != MODE_ENFORCE;
+	bool passes = (d.verdict == VERDICT_ALLOW && d.is_final) ||
+		      w->settings->midstream == VERDICT_ALLOW || d.mode != MODE_ENFORCE;
 	if (!passes || w->settings->midstream == VERDICT_DENY)
 		return INSPECT_WAIT;
 	f->verdict = VERDICT_ALLOW;
@@ -389,7 +392,8 @@ static void followed_segment(struct turn *t, struct flow *f)
 static void judge_datagram(struct turn *t, struct flow *f)
 {
 	if (f->ip_proto != IPPROTO_UDP) {
-		answer_accept(t, f); /* ICMP of a flow that was allowed and is not passed: shadow mode */
+		answer_accept(
+			t, f); /* ICMP of a flow that was allowed and is not passed: shadow mode */
 		return;
 	}
 	settle(t, t->w, f, inspect_datagram(&t->w->inspect, f, t->dir, t->p.data));
@@ -481,7 +485,8 @@ static bool is_valid(const struct capture_packet *cp, struct packet *p)
 	if (cp->is_cut || packet_decode(bytes_of(cp->data, cp->n), p) == PACKET_INVALID)
 		return false;
 	bool has_checksum = p->ip_proto == IPPROTO_TCP || p->ip_proto == IPPROTO_UDP;
-	return cp->checksum_unfinished || cp->checksum_verified || !has_checksum || packet_checksum_ok(p);
+	return cp->checksum_unfinished || cp->checksum_verified || !has_checksum ||
+	       packet_checksum_ok(p);
 }
 
 void worker_packet(struct worker *w, struct capture_packet *cp, struct engine_time now)
@@ -562,7 +567,8 @@ static uint64_t idle_limit(const struct flow *f)
 	case FLOW_TCP_OPEN:
 		break;
 	}
-	return 5 * 24 * 3600 * SECONDS; /* as long as the kernel remembers an established connection */
+	return 5 * 24 * 3600 *
+	       SECONDS; /* as long as the kernel remembers an established connection */
 }
 
 static void sweep(struct worker *w)

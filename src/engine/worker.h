@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One worker: a packet comes in, a verdict goes out. Owns one shard of the flow table; shares nothing with other workers.
+ * One worker: a packet comes in, a verdict goes out. Owns one shard of the flow table; shares
+ * nothing with other workers.
  *
  *   packet -> decode -> flow -> TCP (track, clean, reassemble) -> inspect -> verdict
  *                        |                                          |
@@ -24,8 +25,8 @@ struct engine_time {
 
 struct worker_setup {
 	uint32_t number;
-	void *shard;		/* formatted region; borrowed */
-	uint32_t max_held;	/* packets that may wait for a verdict */
+	void *shard;	   /* formatted region; borrowed */
+	uint32_t max_held; /* packets that may wait for a verdict */
 	uint64_t hold_timeout_ns, silent_timeout_ns;
 	struct shared_counters *counters; /* borrowed */
 	struct capture_out out;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The only part that changes the host: our chains in the mangle tables of both families, and the per-bridge switches that make
- * bridged packets visible to them. Everything it changes it can name, check and put back. Control thread only; runs the
- * system's iptables-restore and ip6tables-restore (the backend that Docker uses).
+ * The only part that changes the host: our chains in the mangle tables of both families, and the
+ * per-bridge switches that make bridged packets visible to them. Everything it changes it can name,
+ * check and put back. Control thread only; runs the system's iptables-restore and ip6tables-restore
+ * (the backend that Docker uses).
  */
 #ifndef FIREWALL_FIREWALL_H
 #define FIREWALL_FIREWALL_H
@@ -16,7 +17,8 @@
 #include <stdint.h>
 
 struct firewall_scope {
-	bool internal, egress, ingress; /* true: fail open (queue bypass) when no engine's socket is bound */
+	bool internal, egress,
+		ingress; /* true: fail open (queue bypass) when no engine's socket is bound */
 };
 
 struct firewall_plan {
@@ -29,13 +31,15 @@ struct firewall_plan {
 };
 
 /*
- * SO_MARK for the engine's raw sockets. Packets with it are never queued and never saved to the connection: what the engine
- * says in the host's name (a reset to a container that called the host) must not come up for judgement again. No other mark of
- * ours can have this value: it has every bit of the epoch and no state.
+ * SO_MARK for the engine's raw sockets. Packets with it are never queued and never saved to the
+ * connection: what the engine says in the host's name (a reset to a container that called the host)
+ * must not come up for judgement again. No other mark of ours can have this value: it has every bit
+ * of the epoch and no state.
  *
- * A verdict's mark is saved to the connection in POSTROUTING. It is lost for a packet queued in INPUT (container -> host) and
- * for the first packet of what the host itself opens (queued in POSTROUTING: its addresses are final only there). So give the
- * mark with EVERY verdict of the flow, not once: the next packet from the host takes it along.
+ * A verdict's mark is saved to the connection in POSTROUTING. It is lost for a packet queued in
+ * INPUT (container -> host) and for the first packet of what the host itself opens (queued in
+ * POSTROUTING: its addresses are final only there). So give the mark with EVERY verdict of the
+ * flow, not once: the next packet from the host takes it along.
  */
 static inline uint32_t firewall_injected_mark(uint32_t mask)
 {
@@ -48,7 +52,8 @@ struct firewall; /* what was there before us, for putting it back */
 int firewall_new(const char *state_path, struct firewall **out, struct error *err);
 /* Makes the host match the plan: idempotent, atomic per family. */
 int firewall_apply(struct firewall *fw, const struct firewall_plan *plan, struct error *err);
-/* 0: the host matches the last plan; 1: somebody changed it (apply again); negative errno: cannot tell. */
+/* 0: the host matches the last plan; 1: somebody changed it (apply again); negative errno: cannot
+ * tell. */
 int firewall_check(struct firewall *fw, struct error *err);
 /* Takes everything away and restores the bridge switches. Also right when nothing was applied. */
 int firewall_remove(struct firewall *fw, struct error *err);

@@ -15,11 +15,18 @@ struct layout {
 	size_t journal, buckets, flows, sessions, chunks, end;
 };
 
-/* Changes whenever a struct that lives in the region changes size; dissector states count through the number of protocols. */
+/* Changes whenever a struct that lives in the region changes size; dissector states count through
+ * the number of protocols. */
 static uint64_t layout_id(void)
 {
-	uint64_t parts[] = {sizeof(struct flow), sizeof(struct half), sizeof(struct session), sizeof(struct chunk),
-			    sizeof(struct shard_header), sizeof(struct journal), sizeof(struct policy_candidates), n_dissectors};
+	uint64_t parts[] = {sizeof(struct flow),
+			    sizeof(struct half),
+			    sizeof(struct session),
+			    sizeof(struct chunk),
+			    sizeof(struct shard_header),
+			    sizeof(struct journal),
+			    sizeof(struct policy_candidates),
+			    n_dissectors};
 	const uint64_t key[2] = {SHARD_MAGIC, 1};
 	uint64_t id = siphash13(key, parts, sizeof(parts));
 	for (size_t i = 0; i < n_dissectors; i++) {
@@ -90,7 +97,9 @@ bool shard_is_ours(const void *memory, size_t size)
 const struct flow *shard_flows(const struct shard_header *h)
 {
 	const uint8_t *base = (const uint8_t *)h;
-	return (const struct flow *)(const void *)(base + layout_of(h->max_flows, h->n_buckets, h->n_chunks).flows);
+	return (const struct flow *)(const void *)(base + layout_of(h->max_flows, h->n_buckets,
+								    h->n_chunks)
+								  .flows);
 }
 
 /* Two ends in a fixed order, so that both directions hash alike. */
@@ -232,7 +241,8 @@ static bool adopt_chunks(struct shard *shard, struct half *h, struct owned *owne
 	uint32_t kept = 0;
 	uint32_t last = FLOW_NIL;
 	for (uint32_t i = h->first; i != FLOW_NIL; i = shard->chunks.chunks[i].next) {
-		const struct chunk *c = i < shard->header->n_chunks ? &shard->chunks.chunks[i] : NULL;
+		const struct chunk *c =
+			i < shard->header->n_chunks ? &shard->chunks.chunks[i] : NULL;
 		if (!c || owned->chunks[i] || (!c->is_void && c->n > CHUNK_DATA))
 			return false;
 		owned->chunks[i] = 1;
@@ -255,8 +265,7 @@ static void undo_turn(struct shard *shard)
 	struct flow *f = &shard->flows[index - 1];
 	memcpy(f, &j->before, sizeof(*f));
 	if (j->has_state && f->session < shard->header->n_sessions && f->app < n_dissectors)
-		memcpy(shard->sessions[f->session].state, j->state,
-		       dissectors[f->app]->state_size);
+		memcpy(shard->sessions[f->session].state, j->state, dissectors[f->app]->state_size);
 }
 
 void flow_begin(struct shard *shard, struct flow *f)
@@ -267,14 +276,16 @@ void flow_begin(struct shard *shard, struct flow *f)
 	if (j->has_state)
 		memcpy(j->state, shard->sessions[f->session].state, dissectors[f->app]->state_size);
 	atomic_store_explicit(&j->flow, (uint32_t)(f - shard->flows) + 1, memory_order_release);
-	atomic_store_explicit(&f->turn, atomic_load_explicit(&f->turn, memory_order_relaxed) | 1, memory_order_relaxed);
+	atomic_store_explicit(&f->turn, atomic_load_explicit(&f->turn, memory_order_relaxed) | 1,
+			      memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 }
 
 void flow_end_turn(struct shard *shard, struct flow *f)
 {
 	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&f->turn, (atomic_load_explicit(&f->turn, memory_order_relaxed) | 1) + 1,
+	atomic_store_explicit(&f->turn,
+			      (atomic_load_explicit(&f->turn, memory_order_relaxed) | 1) + 1,
 			      memory_order_release);
 	atomic_store_explicit(&shard->journal->flow, 0, memory_order_release);
 }
@@ -283,7 +294,8 @@ static bool adopt_flow(struct shard *shard, struct flow *f, struct owned *owned)
 {
 	bool torn = atomic_load_explicit(&f->turn, memory_order_relaxed) & 1;
 	bool has_session = f->session != FLOW_NIL;
-	if (torn || (has_session && (f->session >= shard->header->n_sessions || owned->sessions[f->session])))
+	if (torn || (has_session &&
+		     (f->session >= shard->header->n_sessions || owned->sessions[f->session])))
 		return false;
 	if (has_session)
 		owned->sessions[f->session] = 1;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flow table of one worker: hash, flows, dissector states and chunks in one shared memory region, addressed by index.
+ * The flow table of one worker: hash, flows, dissector states and chunks in one shared memory
+ * region, addressed by index.
  *
  *   | header | journal | buckets | flows | sessions | chunks |
  *
- * A new engine maps the region of its predecessor and goes on from it (shard_adopt): the flow in mid-change is put back from
- * the journal, free lists and hash chains are built afresh from the flows themselves, so a torn list cannot survive a crash.
- * One thread, the worker. No pointers inside the region.
+ * A new engine maps the region of its predecessor and goes on from it (shard_adopt): the flow in
+ * mid-change is put back from the journal, free lists and hash chains are built afresh from the
+ * flows themselves, so a torn list cannot survive a crash. One thread, the worker. No pointers
+ * inside the region.
  */
 #ifndef FLOW_TABLE_H
 #define FLOW_TABLE_H
@@ -22,8 +24,9 @@ struct session {
 	_Alignas(16) uint8_t state[SESSION_BYTES];
 };
 
-/* What a flow was before the turn that changes it now. An engine that dies in the middle leaves it to its successor, which puts the
- * flow back: the packet in hand was never answered, so its sender will send it again. */
+/* What a flow was before the turn that changes it now. An engine that dies in the middle leaves it
+ * to its successor, which puts the flow back: the packet in hand was never answered, so its sender
+ * will send it again. */
 struct journal {
 	_Atomic uint32_t flow; /* index + 1; 0: no turn is under way. Writer: worker */
 	uint32_t has_state;
@@ -35,7 +38,8 @@ struct shard_header {
 	uint64_t magic, layout;
 	uint32_t max_flows, n_buckets, n_chunks, n_sessions;
 	uint64_t hash_key[2];
-	_Atomic uint32_t high_water; /* flows from here on were never used; writer: worker, reader: control */
+	_Atomic uint32_t high_water; /* flows from here on were never used; writer: worker, reader:
+					control */
 	uint32_t next_id;
 };
 
@@ -67,9 +71,11 @@ const struct flow *shard_flows(const struct shard_header *header);
 /* Takes up a formatted region; returns how many flows had to be given up. */
 uint32_t shard_adopt(struct shard *shard, void *memory);
 
-/* The flow of these endpoints in either direction; *dir says which side the key's source is. NULL: none. */
+/* The flow of these endpoints in either direction; *dir says which side the key's source is. NULL:
+ * none. */
 struct flow *flow_find(struct shard *shard, const struct flow_key *key, unsigned *dir);
-/* Around every change of a flow. A flow that was added since needs no journal: given up, its first packet comes again. */
+/* Around every change of a flow. A flow that was added since needs no journal: given up, its first
+ * packet comes again. */
 void flow_begin(struct shard *shard, struct flow *flow);
 void flow_end_turn(struct shard *shard, struct flow *flow);
 /* A zeroed flow in the table, opener = key's source, turn odd. NULL: the table is full. */

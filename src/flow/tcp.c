@@ -9,7 +9,8 @@ enum input { IN_SYN, IN_SYN_ACK, IN_RST, IN_ACK, IN_ODD, N_INPUTS };
 
 enum { N_STATES = FLOW_TCP_CLOSED + 1 };
 
-typedef enum tcp_fate step_fn(struct flow *f, unsigned dir, const struct packet *p); /* a table needs a name for it */
+typedef enum tcp_fate step_fn(struct flow *f, unsigned dir,
+			      const struct packet *p); /* a table needs a name for it */
 
 static enum input classify(uint8_t flags)
 {
@@ -95,7 +96,8 @@ static enum tcp_fate refusal(struct flow *f, unsigned dir, const struct packet *
 	return TCP_GO;
 }
 
-/* The opener gives up before an answer, or answers a challenge for a connection that is long gone (T62). */
+/* The opener gives up before an answer, or answers a challenge for a connection that is long gone
+ * (T62). */
 static enum tcp_fate give_up(struct flow *f, unsigned dir, const struct packet *p)
 {
 	(void)dir, (void)p; /* carries nothing that the receiver could take for this connection */
@@ -115,8 +117,8 @@ static bool ack_is_possible(const struct half *peer, uint32_t ack)
 	return !peer->is_tracked || !seq_after(ack, tcp_sent_end(peer));
 }
 
-/* RFC 5961: only the exact number kills; between what was acknowledged and what was sent we cannot know the receiver's. The state
- * stays and goes on enforcing. */
+/* RFC 5961: only the exact number kills; between what was acknowledged and what was sent we cannot
+ * know the receiver's. The state stays and goes on enforcing. */
 static enum tcp_fate reset(struct flow *f, unsigned dir, const struct packet *p)
 {
 	const struct half *h = &f->half[dir];
@@ -139,7 +141,8 @@ static void learn_ack(struct half *peer, const struct half *self, const struct p
 	peer->edge = seq_max(peer->edge, edge);
 }
 
-/* Is the first byte inside the receiver's window (T16, T17)? Where its acknowledgements are not seen, a bound of our own. */
+/* Is the first byte inside the receiver's window (T16, T17)? Where its acknowledgements are not
+ * seen, a bound of our own. */
 static bool starts_in_window(const struct flow *f, const struct half *h, uint32_t seq)
 {
 	if (!h->is_tracked)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a TCP segment means to a flow, before its bytes matter: handshake, farewell, resets, and the acknowledgements that
- * say what the receiver has (THREATS R5, R6, R8, R9). State moves only on what a receiver emits or what was let through to it.
- * Pure but for the flow; time is no argument here.
+ * What a TCP segment means to a flow, before its bytes matter: handshake, farewell, resets, and the
+ * acknowledgements that say what the receiver has (THREATS R5, R6, R8, R9). State moves only on
+ * what a receiver emits or what was let through to it. Pure but for the flow; time is no argument
+ * here.
  */
 #ifndef FLOW_TCP_H
 #define FLOW_TCP_H
@@ -10,9 +11,10 @@
 #include "bridgewarden/flow.h"
 
 enum tcp_fate {
-	TCP_GO,	     /* may pass as far as TCP is concerned */
-	TCP_STOP,    /* the receiver would not take it, or must not see it */
-	TCP_REOPEN,  /* a new connection of the same tuple begins: forget this one and judge the SYN afresh */
+	TCP_GO,	    /* may pass as far as TCP is concerned */
+	TCP_STOP,   /* the receiver would not take it, or must not see it */
+	TCP_REOPEN, /* a new connection of the same tuple begins: forget this one and judge the SYN
+		       afresh */
 };
 
 /* dir: 0 from the opener, 1 from the other side. Moves flow->tcp and the halves. */

@@ -44,21 +44,25 @@ static void probe_event(void *ctx, const struct dis_event *event)
 
 static void probe_edit(void *ctx, size_t offset, struct bytes replacement)
 {
-	(void)ctx, (void)offset, (void)replacement; /* done when the claimed bytes are fed for real */
+	(void)ctx, (void)offset,
+		(void)replacement; /* done when the claimed bytes are fed for real */
 }
 
 enum probe { PROBE_CLAIMED, PROBE_MAYBE, PROBE_NO };
 
-static enum probe probe(struct inspect *in, const struct flow *f, const struct dissector *d, unsigned dir,
-			struct bytes slice)
+static enum probe probe(struct inspect *in, const struct flow *f, const struct dissector *d,
+			unsigned dir, struct bytes slice)
 {
 	bool claimed = false;
 	const struct dis_sink sink = {.event = probe_event, .edit = probe_edit, .ctx = &claimed};
 	memset(in->probe_state, 0, d->state_size);
-	struct dis_result r = d->feed(in->probe_state, f->ip_proto, (enum dis_dir)dir, slice, &sink);
+	struct dis_result r =
+		d->feed(in->probe_state, f->ip_proto, (enum dis_dir)dir, slice, &sink);
 	if (claimed)
 		return PROBE_CLAIMED;
-	return r.status == DIS_MORE && f->ip_proto == IPPROTO_TCP && r.want <= d->max_unit ? PROBE_MAYBE : PROBE_NO;
+	return r.status == DIS_MORE && f->ip_proto == IPPROTO_TCP && r.want <= d->max_unit
+		       ? PROBE_MAYBE
+		       : PROBE_NO;
 }
 
 static bool speaks(const struct dissector *d, uint8_t ip_proto)
@@ -66,15 +70,18 @@ static bool speaks(const struct dissector *d, uint8_t ip_proto)
 	return d->ip_protos[0] == ip_proto || d->ip_protos[1] == ip_proto;
 }
 
-/* Asks each dissector of the set; those that say no leave it. Returns the claimant or POLICY_APP_NONE. */
-static uint8_t probe_set(struct inspect *in, const struct flow *f, uint64_t *set, unsigned dir, struct bytes slice)
+/* Asks each dissector of the set; those that say no leave it. Returns the claimant or
+ * POLICY_APP_NONE. */
+static uint8_t probe_set(struct inspect *in, const struct flow *f, uint64_t *set, unsigned dir,
+			 struct bytes slice)
 {
 	for (uint8_t app = 0; app < n_dissectors; app++) {
 		uint64_t bit = UINT64_C(1) << app;
 		if (!(*set & bit))
 			continue;
-		enum probe answer = speaks(dissectors[app], f->ip_proto) ? probe(in, f, dissectors[app], dir, slice)
-									 : PROBE_NO;
+		enum probe answer = speaks(dissectors[app], f->ip_proto)
+					    ? probe(in, f, dissectors[app], dir, slice)
+					    : PROBE_NO;
 		if (answer == PROBE_CLAIMED)
 			return app;
 		if (answer == PROBE_NO)
@@ -138,9 +145,10 @@ static enum verdict configured(const struct inspect *in, enum reason reason)
 	return s->malformed;
 }
 
-/* The connection as such cannot go on: malformed, unidentified... The policy file says what then. */
-static enum inspect_status connection_fails(struct inspect *in, struct flow *f, enum reason reason, const char *found,
-					    const char *why)
+/* The connection as such cannot go on: malformed, unidentified... The policy file says what then.
+ */
+static enum inspect_status connection_fails(struct inspect *in, struct flow *f, enum reason reason,
+					    const char *found, const char *why)
 {
 	struct policy_decision d = {
 		.verdict = configured(in, reason),
@@ -171,8 +179,8 @@ static enum inspect_status after_unit(const struct call *c)
 	return final ? INSPECT_FINAL : INSPECT_PASS;
 }
 
-static struct call call_dissector(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice,
-				  struct dis_result *r)
+static struct call call_dissector(struct inspect *in, struct flow *f, unsigned dir,
+				  struct bytes slice, struct dis_result *r)
 {
 	struct call c = {.in = in, .flow = f, .dir = dir};
 	const struct dis_sink sink = {.event = feed_event, .edit = feed_edit, .ctx = &c};
@@ -189,7 +197,8 @@ static bool result_is_sane(const struct dis_result *r, const struct dissector *d
 }
 
 /* One unit of the claimed stream. *again: there may be more. */
-static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice, bool *again)
+static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigned dir,
+				     struct bytes slice, bool *again)
 {
 	struct half *h = &f->half[dir];
 	struct dis_result r;
@@ -198,7 +207,8 @@ static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigne
 	if (c.is_denied)
 		return INSPECT_DENY;
 	if (c.is_late_edit || !result_is_sane(&r, flow_dissector(f), slice.n))
-		return connection_fails(in, f, REASON_LIMIT, NULL, "a unit had to be changed after it was forwarded");
+		return connection_fails(in, f, REASON_LIMIT, NULL,
+					"a unit had to be changed after it was forwarded");
 	switch (r.status) {
 	case DIS_MORE:
 		h->want = (uint32_t)r.want;
@@ -251,7 +261,8 @@ static bool claim(struct inspect *in, struct flow *f, uint8_t app)
 }
 
 /* Nobody whom the rules name wants it: find a name for what it is, and say so. */
-static enum inspect_status not_what_was_allowed(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice)
+static enum inspect_status not_what_was_allowed(struct inspect *in, struct flow *f, unsigned dir,
+						struct bytes slice)
 {
 	uint64_t others = f->others;
 	uint8_t found = probe_set(in, f, &others, dir, slice);
@@ -260,7 +271,8 @@ static enum inspect_status not_what_was_allowed(struct inspect *in, struct flow 
 	return connection_fails(in, f, reason, name, NULL);
 }
 
-static enum inspect_status identify(struct inspect *in, struct flow *f, unsigned dir, struct bytes slice)
+static enum inspect_status identify(struct inspect *in, struct flow *f, unsigned dir,
+				    struct bytes slice)
 {
 	uint8_t app = probe_set(in, f, &f->apps, dir, slice);
 	if (app == POLICY_APP_NONE && f->is_lenient && f->apps == 0) {
@@ -270,13 +282,15 @@ static enum inspect_status identify(struct inspect *in, struct flow *f, unsigned
 	}
 	if (app != POLICY_APP_NONE) {
 		if (!claim(in, f, app))
-			return connection_fails(in, f, REASON_MEMORY, NULL, "no room for another dissector state");
+			return connection_fails(in, f, REASON_MEMORY, NULL,
+						"no room for another dissector state");
 		return INSPECT_PASS;
 	}
 	if (f->apps == 0)
 		return not_what_was_allowed(in, f, dir, slice);
 	if (slice.n >= IDENTIFY_MAX)
-		return connection_fails(in, f, REASON_UNIDENTIFIED, NULL, "too many bytes before any protocol was recognised");
+		return connection_fails(in, f, REASON_UNIDENTIFIED, NULL,
+					"too many bytes before any protocol was recognised");
 	return INSPECT_WAIT;
 }
 
@@ -286,25 +300,29 @@ enum inspect_status inspect_stream(struct inspect *in, struct flow *f, unsigned 
 	if (h->is_blind)
 		return INSPECT_PASS;
 	if (f->phase == FLOW_IDENTIFYING) {
-		struct bytes slice = reasm_unconsumed(&in->shard->chunks, h, in->scratch, IDENTIFY_MAX);
+		struct bytes slice =
+			reasm_unconsumed(&in->shard->chunks, h, in->scratch, IDENTIFY_MAX);
 		if (slice.n == 0)
 			return INSPECT_WAIT;
 		enum inspect_status status = identify(in, f, dir, slice);
 		if (f->phase != FLOW_INSPECTING)
 			return status;
-		/* What the other side sent meanwhile is shown too, after the bytes that were claimed. */
+		/* What the other side sent meanwhile is shown too, after the bytes that were
+		 * claimed. */
 		status = feed_stream(in, f, dir);
 		return status == INSPECT_PASS ? feed_stream(in, f, !dir) : status;
 	}
 	return feed_stream(in, f, dir);
 }
 
-enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigned dir, struct bytes datagram)
+enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigned dir,
+				     struct bytes datagram)
 {
 	if (f->phase == FLOW_IDENTIFYING) {
 		enum inspect_status status = identify(in, f, dir, datagram);
 		if (f->phase != FLOW_INSPECTING)
-			return status == INSPECT_WAIT ? not_what_was_allowed(in, f, dir, datagram) : status;
+			return status == INSPECT_WAIT ? not_what_was_allowed(in, f, dir, datagram)
+						      : status;
 	}
 	struct dis_result r;
 	struct call c = call_dissector(in, f, dir, datagram, &r);
@@ -315,7 +333,9 @@ enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigne
 		return INSPECT_FINAL;
 	}
 	if (r.status != DIS_DONE || r.consumed != datagram.n)
-		return connection_fails(in, f, r.status == DIS_LIMIT ? REASON_LIMIT : REASON_MALFORMED, NULL, r.why);
+		return connection_fails(in, f,
+					r.status == DIS_LIMIT ? REASON_LIMIT : REASON_MALFORMED,
+					NULL, r.why);
 	return after_unit(&c);
 }
 
@@ -327,13 +347,15 @@ enum inspect_status inspect_give_up(struct inspect *in, struct flow *f, enum rea
 /* Who may still claim it, after what the policy says of the connection. */
 static void choose_apps(struct flow *f, const struct policy_decision *d)
 {
-	uint64_t all = n_dissectors == DIS_APPS_MAX ? ~UINT64_C(0) : (UINT64_C(1) << n_dissectors) - 1;
+	uint64_t all =
+		n_dissectors == DIS_APPS_MAX ? ~UINT64_C(0) : (UINT64_C(1) << n_dissectors) - 1;
 	f->apps = d->apps & all;
 	f->others = all & ~f->apps;
 }
 
 /* The flow passed without being judged to its end. Would it still? */
-static enum inspect_status rejudge_passed(const struct inspect *in, const struct flow *f, struct policy_decision *d)
+static enum inspect_status rejudge_passed(const struct inspect *in, const struct flow *f,
+					  struct policy_decision *d)
 {
 	static const struct dis_event opaque = {.kind = DIS_OPAQUE};
 	if (!f->is_enforced)
@@ -345,7 +367,8 @@ static enum inspect_status rejudge_passed(const struct inspect *in, const struct
 	return is_enforced_denial(d) ? INSPECT_DENY : INSPECT_FINAL;
 }
 
-static enum inspect_status rejudge_open(struct inspect *in, struct flow *f, struct policy_decision *d)
+static enum inspect_status rejudge_open(struct inspect *in, struct flow *f,
+					struct policy_decision *d)
 {
 	policy_decide_connection(in->image, &f->subject, &f->candidates, d);
 	if (d->verdict == VERDICT_PENDING && f->app != POLICY_APP_NONE)

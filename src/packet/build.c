@@ -14,8 +14,8 @@ static void put_be(uint8_t *at, uint32_t v, size_t n)
 }
 
 /* Writes the IP header for a payload of so many bytes; returns where the payload begins. */
-static size_t put_ip(uint8_t *out, const struct ip_addr *src, const struct ip_addr *dst, uint8_t ip_proto,
-		     size_t payload)
+static size_t put_ip(uint8_t *out, const struct ip_addr *src, const struct ip_addr *dst,
+		     uint8_t ip_proto, size_t payload)
 {
 	if (ip_addr_is_v4(src)) {
 		memset(out, 0, 20);
@@ -38,8 +38,8 @@ static size_t put_ip(uint8_t *out, const struct ip_addr *src, const struct ip_ad
 	return 40;
 }
 
-static void finish(uint8_t *out, size_t n, size_t l4_at, uint8_t ip_proto, const struct ip_addr *src,
-		   const struct ip_addr *dst)
+static void finish(uint8_t *out, size_t n, size_t l4_at, uint8_t ip_proto,
+		   const struct ip_addr *src, const struct ip_addr *dst)
 {
 	struct packet p = {
 		.raw = bytes_of(out, n),

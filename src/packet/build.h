@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Packets that the engine itself sends: resets and ICMP errors, with checksums, ready for a raw socket. */
+/* Packets that the engine itself sends: resets and ICMP errors, with checksums, ready for a raw
+ * socket. */
 #ifndef PACKET_BUILD_H
 #define PACKET_BUILD_H
 
@@ -16,7 +17,8 @@ struct tcp_reset {
 
 /* Returns the length; out has PACKET_BUILD_MAX bytes. */
 size_t build_tcp_reset(const struct tcp_reset *reset, uint8_t *out);
-/* "Communication administratively prohibited" (RFC 1812 5.2.7.1, RFC 4443 3.1) to the sender of `cause`. */
+/* "Communication administratively prohibited" (RFC 1812 5.2.7.1, RFC 4443 3.1) to the sender of
+ * `cause`. */
 size_t build_icmp_prohibited(const struct packet *cause, uint8_t *out);
 
 #endif

@@ -3,7 +3,8 @@
 
 #include <netinet/in.h>
 
-/* Sums 16-bit words in network order; the order of bytes inside words of 32 bits does not matter until the fold. */
+/* Sums 16-bit words in network order; the order of bytes inside words of 32 bits does not matter
+ * until the fold. */
 static uint64_t sum_bytes(uint64_t sum, const uint8_t *p, size_t n)
 {
 	for (; n >= 4; p += 4, n -= 4) {

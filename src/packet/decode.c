@@ -44,7 +44,8 @@ static enum packet_status decode_udp(struct packet *p, struct bytes datagram)
 	return PACKET_OK;
 }
 
-/* Echo has an identifier, by which requests and answers are one flow; other messages are their own. */
+/* Echo has an identifier, by which requests and answers are one flow; other messages are their own.
+ */
 static enum packet_status decode_icmp(struct packet *p, struct bytes message)
 {
 	struct reader r = reader_of(message);
@@ -121,8 +122,9 @@ static bool skip_atomic_fragment(struct packet *p, struct bytes *rest)
 
 static bool is_extension(uint8_t ip_proto)
 {
-	return ip_proto == IPPROTO_HOPOPTS || ip_proto == IPPROTO_ROUTING || ip_proto == IPPROTO_FRAGMENT ||
-	       ip_proto == IPPROTO_DSTOPTS || ip_proto == IPPROTO_NONE || ip_proto == 135 /* mobility */;
+	return ip_proto == IPPROTO_HOPOPTS || ip_proto == IPPROTO_ROUTING ||
+	       ip_proto == IPPROTO_FRAGMENT || ip_proto == IPPROTO_DSTOPTS ||
+	       ip_proto == IPPROTO_NONE || ip_proto == 135 /* mobility */;
 }
 
 static enum packet_status decode_ipv6(struct packet *p, struct bytes raw)
@@ -142,7 +144,8 @@ static enum packet_status decode_ipv6(struct packet *p, struct bytes raw)
 	struct bytes rest = bytes_from(p->raw, IPV6_HEADER);
 	if (p->ip_proto == IPPROTO_FRAGMENT && !skip_atomic_fragment(p, &rest))
 		return PACKET_INVALID;
-	/* An IPv4-mapped address on the wire (RFC 4291 2.5.5.2) would be taken for the IPv4 host. */
+	/* An IPv4-mapped address on the wire (RFC 4291 2.5.5.2) would be taken for the IPv4 host.
+	 */
 	if (is_extension(p->ip_proto) || !is_unicast_source(&p->src) || ip_addr_is_v4(&p->src) ||
 	    ip_addr_is_v4(&p->dst))
 		return PACKET_INVALID;
@@ -170,7 +173,8 @@ bool packet_checksum_ok(const struct packet *p)
 		return false;
 	struct bytes transport = bytes_from(p->raw, p->l4_at);
 	/* UDP over IPv4 may do without (RFC 768). */
-	if (p->ip_proto == IPPROTO_UDP && p->ip_version == 4 && transport.p[6] == 0 && transport.p[7] == 0)
+	if (p->ip_proto == IPPROTO_UDP && p->ip_version == 4 && transport.p[6] == 0 &&
+	    transport.p[7] == 0)
 		return true;
 	return checksum_transport(&p->src, &p->dst, p->ip_proto, transport) == 0;
 }

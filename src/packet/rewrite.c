@@ -17,7 +17,13 @@ enum tcp_option {
 	OPTION_AO = 29,
 };
 
-enum { WSCALE_MAX = 14, TCP_OFFSET_AT = 12, TCP_FLAGS_AT = 13, TCP_CHECKSUM_AT = 16, TCP_URGENT_AT = 18 };
+enum {
+	WSCALE_MAX = 14,
+	TCP_OFFSET_AT = 12,
+	TCP_FLAGS_AT = 13,
+	TCP_CHECKSUM_AT = 16,
+	TCP_URGENT_AT = 18
+};
 
 static bool option_is_allowed(uint8_t kind, size_t length, bool is_syn)
 {
@@ -118,7 +124,9 @@ void packet_fix_checksums(const struct packet *p, uint8_t *raw)
 		put_u16be(raw + 10, 0);
 		put_u16be(raw + 10, checksum_ipv4_header(raw, 20));
 	}
-	size_t field = p->ip_proto == IPPROTO_TCP ? TCP_CHECKSUM_AT : p->ip_proto == IPPROTO_UDP ? 6 : 2;
+	size_t field = p->ip_proto == IPPROTO_TCP   ? TCP_CHECKSUM_AT
+		       : p->ip_proto == IPPROTO_UDP ? 6
+						    : 2;
 	put_u16be(raw + p->l4_at + field, 0);
 	struct bytes transport = bytes_of(raw + p->l4_at, p->raw.n - p->l4_at);
 	uint16_t sum = checksum_transport(&p->src, &p->dst, p->ip_proto, transport);

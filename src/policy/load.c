@@ -249,6 +249,13 @@ static char *beside(const struct policy *policy, const char *path)
 	return out;
 }
 
+/* For glob(): a folder that is not there holds nothing; one that cannot be read may hide rules. */
+static int stops_at(const char *path, int error)
+{
+	(void)path; /* the complaint names the pattern */
+	return error != ENOENT && error != ENOTDIR;
+}
+
 static void include_pattern(struct loading *l, const yaml_node_t *node, void *target)
 {
 	(void)target; /* what is included goes to the policy */
@@ -261,7 +268,7 @@ static void include_pattern(struct loading *l, const yaml_node_t *node, void *ta
 		return;
 	}
 	glob_t found = {0};
-	int e = glob(pattern, GLOB_ERR, NULL, &found);
+	int e = glob(pattern, 0, stops_at, &found);
 	if (e == GLOB_NOMATCH && !strpbrk(text, "*?["))
 		complain_at(l, node, NULL, "%s: no such file", pattern);
 	else if (e == GLOB_ABORTED)

@@ -10,7 +10,7 @@ static uint32_t chunk_end(const struct chunk *c)
 struct writer {
 	struct chunk_pool *pool;
 	struct half *half;
-	uint8_t *data;	 /* of byte `seq` */
+	uint8_t *data; /* of byte `seq` */
 	uint32_t seq;
 	uint32_t stored; /* bytes newly stored */
 	bool rewritten, is_old, is_full;
@@ -49,11 +49,13 @@ static uint32_t link_chunk(struct writer *w, uint32_t prev, uint32_t seq)
 	return index;
 }
 
-/* The chunk *prev, if it ends at `from` and is of that kind, or a new one behind it, which becomes *prev. NULL: pool exhausted. */
+/* The chunk *prev, if it ends at `from` and is of that kind, or a new one behind it, which becomes
+ * *prev. NULL: pool exhausted. */
 static struct chunk *chunk_to_extend(struct writer *w, uint32_t *prev, uint32_t from, bool is_void)
 {
 	struct chunk *c = *prev == FLOW_NIL ? NULL : &w->pool->chunks[*prev];
-	if (c && chunk_end(c) == from && (bool)c->is_void == is_void && (is_void || c->n < CHUNK_DATA))
+	if (c && chunk_end(c) == from && (bool)c->is_void == is_void &&
+	    (is_void || c->n < CHUNK_DATA))
 		return c;
 	uint32_t index = link_chunk(w, *prev, from);
 	if (index == FLOW_NIL)
@@ -63,7 +65,8 @@ static struct chunk *chunk_to_extend(struct writer *w, uint32_t *prev, uint32_t 
 	return &w->pool->chunks[index];
 }
 
-/* Stores [from, to) behind *prev, which becomes the chunk that ends at `to`. False: pool exhausted. */
+/* Stores [from, to) behind *prev, which becomes the chunk that ends at `to`. False: pool exhausted.
+ */
 static bool store(struct writer *w, uint32_t *prev, uint32_t from, uint32_t to)
 {
 	while (from != to) {
@@ -90,21 +93,23 @@ static bool store_void(struct writer *w, uint32_t *prev, uint32_t from, uint32_t
 	return c != NULL;
 }
 
-/* First sequence number behind the skip region, or `fed` where there is none. Skips longer than half the sequence
- * space are looked at piece by piece. */
+/* First sequence number behind the skip region, or `fed` where there is none. Skips longer than
+ * half the sequence space are looked at piece by piece. */
 static uint32_t skip_end(const struct half *h)
 {
 	uint64_t most = 1u << 30;
 	return h->fed + (uint32_t)(h->skip < most ? h->skip : most);
 }
 
-/* New bytes [from, to): void inside the skip region, stored outside. In order and skipped: nothing to keep at all. */
+/* New bytes [from, to): void inside the skip region, stored outside. In order and skipped: nothing
+ * to keep at all. */
 static bool fill(struct writer *w, uint32_t *prev, uint32_t from, uint32_t to)
 {
 	uint32_t opaque_to = from;
 	if (w->half->skip > 0)
 		opaque_to = seq_min(seq_max(skip_end(w->half), from), to);
-	if (opaque_to != from && seq_after(from, w->half->next) && !store_void(w, prev, from, opaque_to))
+	if (opaque_to != from && seq_after(from, w->half->next) &&
+	    !store_void(w, prev, from, opaque_to))
 		return false;
 	return store(w, prev, opaque_to, to);
 }
@@ -115,7 +120,8 @@ static uint32_t place(const struct chunk_pool *pool, const struct half *h, uint3
 	if (h->last != FLOW_NIL && !seq_before(seq, pool->chunks[h->last].seq))
 		return h->last;
 	uint32_t prev = FLOW_NIL;
-	for (uint32_t i = h->first; i != FLOW_NIL && !seq_after(pool->chunks[i].seq, seq); i = pool->chunks[i].next)
+	for (uint32_t i = h->first; i != FLOW_NIL && !seq_after(pool->chunks[i].seq, seq);
+	     i = pool->chunks[i].next)
 		prev = i;
 	return prev;
 }
@@ -141,7 +147,8 @@ static void write_range(struct writer *w, uint32_t seq, uint32_t end)
 		}
 		uint32_t old_to = seq_min(to, seq_max(at, w->half->next));
 		if (old_to != at)
-			w->is_old = true; /* came before, acknowledged or opaque: nothing kept to compare with */
+			w->is_old = true; /* came before, acknowledged or opaque: nothing kept to
+					     compare with */
 		if (!fill(w, &prev, old_to, to)) {
 			w->is_full = true;
 			return;
@@ -150,7 +157,8 @@ static void write_range(struct writer *w, uint32_t seq, uint32_t end)
 	}
 }
 
-/* Moves `next` over everything that is there without a gap; void chunks have done their duty then. */
+/* Moves `next` over everything that is there without a gap; void chunks have done their duty then.
+ */
 static void advance(struct chunk_pool *pool, struct half *h)
 {
 	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
@@ -161,7 +169,8 @@ static void advance(struct chunk_pool *pool, struct half *h)
 	}
 }
 
-struct reasm_result reasm_write(struct chunk_pool *pool, struct half *h, uint32_t seq, uint8_t *data, uint32_t n)
+struct reasm_result reasm_write(struct chunk_pool *pool, struct half *h, uint32_t seq,
+				uint8_t *data, uint32_t n)
 {
 	struct reasm_result result = {.status = REASM_OK};
 	if (n == 0)
@@ -188,7 +197,8 @@ struct reasm_result reasm_write(struct chunk_pool *pool, struct half *h, uint32_
 	return result;
 }
 
-struct bytes reasm_unconsumed(const struct chunk_pool *pool, const struct half *h, uint8_t *scratch, size_t max)
+struct bytes reasm_unconsumed(const struct chunk_pool *pool, const struct half *h, uint8_t *scratch,
+			      size_t max)
 {
 	uint32_t left = h->next - h->fed;
 	if (left == 0 || h->skip > 0)
@@ -231,7 +241,8 @@ void reasm_consume(struct half *h, size_t n, uint64_t skip)
 	reasm_skip(h);
 }
 
-bool reasm_restore(const struct chunk_pool *pool, const struct half *h, uint32_t seq, uint8_t *data, uint32_t n)
+bool reasm_restore(const struct chunk_pool *pool, const struct half *h, uint32_t seq, uint8_t *data,
+		   uint32_t n)
 {
 	bool changed = false;
 	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {

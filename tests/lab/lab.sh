@@ -58,8 +58,9 @@ lab_ok() { lab_say "ok: $*"; }
 
 # lab_equal WHAT WANTED GOT
 lab_equal() {
-	[[ $2 == "$3" ]] || lab_fail "$1: wanted '$2', got '$3'"
-	lab_ok "$1 = $2"
+	local shown=${2:0:80}
+	[[ $2 == "$3" ]] || lab_fail "$1 differs (wanted first):"$'\n'"$(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3"))"
+	lab_ok "$1 = ${shown%%$'\n'*}"
 }
 
 # lab_contains WHAT TEXT NEEDLE
