@@ -71,7 +71,7 @@ static inline struct bytes bytes_slice(struct bytes b, size_t from, size_t n)
 		from = b.n;
 	if (n > b.n - from)
 		n = b.n - from;
-	return (struct bytes){.p = b.p ? b.p + from : NULL, .n = n};
+	return (struct bytes){.p = from ? b.p + from : b.p, .n = n};
 }
 
 static inline struct bytes bytes_from(struct bytes b, size_t from)
@@ -113,10 +113,10 @@ static inline size_t reader_left(const struct reader *r)
 static inline struct bytes read_bytes(struct reader *r, size_t n)
 {
 	if (!reader_ok(r))
-		return (struct bytes){0};
+		return (struct bytes){.p = r->in.p};
 	if (n > reader_left(r)) {
 		r->missing = n - reader_left(r);
-		return (struct bytes){0};
+		return (struct bytes){.p = r->in.p};
 	}
 	struct bytes out = bytes_slice(r->in, r->pos, n);
 	r->pos += n;
@@ -182,12 +182,12 @@ static inline uint64_t read_u64le(struct reader *r)
 static inline struct bytes read_until(struct reader *r, uint8_t stop)
 {
 	if (!reader_ok(r))
-		return (struct bytes){0};
+		return (struct bytes){.p = r->in.p};
 	struct bytes rest = bytes_from(r->in, r->pos);
 	size_t at = bytes_find(rest, stop);
 	if (at == rest.n) {
 		r->missing = 1;
-		return (struct bytes){0};
+		return (struct bytes){.p = r->in.p};
 	}
 	r->pos += at + 1;
 	return bytes_slice(rest, 0, at);

@@ -2,19 +2,21 @@
 /*
  * HTTP/1.0 and 1.1, both directions, as one state machine per direction:
  *
- *	START --head--> START                    no body, or one of known length (skipped, never seen)
+ *	START --head--> START                    no body, or one of known length (skipped, never
+ *seen)
  *	      --head--> CHUNK --size--> NEXT --CRLF size--> NEXT ... --0--> TRAILER --lines--> START
  *	      --head--> CLOSE                    replies only: the body ends with the connection
  *
  * A unit is a head, the line of one chunk's size, or a trailer. A request is judged at its head.
  *
- * Replies are matched to requests by order, since the request decides whether a reply has a body. The
- * table of requests under way is bounded; when it overflows requests go on (nobody may be showing us the
- * replies), but a reply that is shown then cannot be matched any more and ends the matter.
+ * Replies are matched to requests by order, since the request decides whether a reply has a body.
+ *The table of requests under way is bounded; when it overflows requests go on (nobody may be
+ *showing us the replies), but a reply that is shown then cannot be matched any more and ends the
+ *matter.
  *
- * What must stay true: nothing is accepted that two servers could frame, route or name differently; and
- * after a request that may change the protocol not one byte of the client's is read as HTTP before the
- * server has answered it.
+ * What must stay true: nothing is accepted that two servers could frame, route or name differently;
+ *and after a request that may change the protocol not one byte of the client's is read as HTTP
+ *before the server has answered it.
  */
 #include "http_head.h"
 #include "http_path.h"
@@ -24,8 +26,8 @@ enum pending { PENDING_PLAIN, PENDING_HEAD, PENDING_CONNECT, PENDING_UPGRADE };
 
 enum { HTTP_PENDING_MAX = 64, HTTP_UPGRADES_MAX = 1 };
 
-/* A ring of the requests whose final reply has not come. is_switching: the last of them is a CONNECT or an
- * upgrade. is_lost: a request did not fit, so order tells nothing any more. */
+/* A ring of the requests whose final reply has not come. is_switching: the last of them is a
+ * CONNECT or an upgrade. is_lost: a request did not fit, so order tells nothing any more. */
 struct http_state {
 	uint8_t is_claimed, has_request, is_switching, is_lost;
 	uint8_t phase[2];
@@ -87,7 +89,8 @@ static struct dis_result done(size_t consumed, uint64_t skip)
 	return (struct dis_result){.status = DIS_DONE, .consumed = consumed, .skip = skip};
 }
 
-/* The values of one event while it is put together. Room for all readings of a path and one of each other. */
+/* The values of one event while it is put together. Room for all readings of a path and one of each
+ * other. */
 struct draft {
 	struct dis_value v[HTTP_READINGS_MAX + N_FIELDS];
 	size_t n;
@@ -233,7 +236,8 @@ static void push_pending(struct http_state *s, const struct request *r)
 		memcpy(s->upgrade, r->fields.upgrade.p, s->n_upgrade);
 }
 
-/* The final reply to the oldest request is here. An is_switching request is the last, so it ends with it. */
+/* The final reply to the oldest request is here. An is_switching request is the last, so it ends
+ * with it. */
 static void pop_pending(struct http_state *s)
 {
 	if (s->n_pending == 0)
@@ -264,7 +268,8 @@ static enum claim claim_line(struct bytes in)
 									      : CLAIM_YES;
 }
 
-/* "GET /" is HTTP: no other protocol's first bytes look so, and what follows is held to HTTP's rules. */
+/* "GET /" is HTTP: no other protocol's first bytes look so, and what follows is held to HTTP's
+ * rules. */
 static enum claim claim_of(struct bytes in)
 {
 	size_t n = 0;
@@ -373,17 +378,18 @@ static struct dis_result feed_chunk_line(uint8_t *phase, struct bytes in)
 		return in.p[0] == '\r' ? more(lead) : malformed("a chunk longer than its size");
 	if (lead && (in.p[0] != '\r' || in.p[1] != '\n'))
 		return malformed("a chunk longer than its size");
-	const struct bytes rest = bytes_from(in, lead);
-	const struct bytes line = bytes_slice(rest, 0, HTTP_CHUNK_LINE_MAX);
-	const size_t lf = bytes_find(line, '\n'), cr = bytes_find(line, '\r');
-	if (cr + 1 < lf || (lf < line.n && cr > lf) || bytes_find(line, '\0') < line.n)
+	const struct bytes rest = bytes_slice(in, lead, HTTP_CHUNK_LINE_MAX);
+	const size_t lf = bytes_find(rest, '\n');
+	const struct bytes line = bytes_slice(rest, 0, lf);
+	const size_t cr = bytes_find(line, '\r');
+	if (bytes_find(line, '\0') < line.n || cr + 1 < line.n || (lf < rest.n && cr == line.n))
 		return malformed("a stray CR, LF or NUL in a chunk line");
-	if (lf == line.n && line.n == HTTP_CHUNK_LINE_MAX)
+	if (lf == rest.n && rest.n == HTTP_CHUNK_LINE_MAX)
 		return refuse(DIS_LIMIT, "chunk line too long");
-	if (lf == line.n)
+	if (lf == rest.n)
 		return more(in.n + 1);
 	uint64_t size;
-	const char *why = http_parse_chunk_line(bytes_slice(line, 0, lf - 1), &size);
+	const char *why = http_parse_chunk_line(bytes_slice(line, 0, cr), &size);
 	if (why)
 		return malformed(why);
 	*phase = size ? PHASE_NEXT : PHASE_TRAILER;
@@ -539,7 +545,8 @@ static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir d
 	return done(in.n, 0);
 }
 
-/* Replies matter only where one may change the protocol. Before the first head is whole that is unknown. */
+/* Replies matter only where one may change the protocol. Before the first head is whole that is
+ * unknown. */
 static bool http_needs_replies(const void *state)
 {
 	const struct http_state *s = state;

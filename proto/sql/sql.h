@@ -21,7 +21,7 @@ enum {
 	SQL_TOKEN_MAX = 256,  /* of a longer token only the length is known */
 	SQL_TABLES_MAX = 24,  /* distinct tables of one statement; more are unproven */
 	SQL_CTES_MAX = 8,     /* names of WITH; later ones count as tables */
-	SQL_NAMES_MAX = 1024, /* bytes of all these names */
+	SQL_NAMES_MAX = 768, /* bytes of all these names */
 	SQL_DEPTH_MAX = 32,   /* parentheses inside each other */
 };
 

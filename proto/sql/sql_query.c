@@ -194,7 +194,7 @@ static void on_expression(struct sql *s)
 	else if (sql_is_word(s, SQL_W_FOR) && !has(s, SQL_F_TAKES_FROM))
 		go(s, SQL_S_FOR);
 	else if (sql_is_word(s, SQL_W_FROM) && has(s, SQL_F_TAKES_FROM))
-		sql_top(s)->flags &= (uint8_t)~SQL_F_TAKES_FROM;
+		return;
 	else
 		(void)takes_query_word(s); /* any other word is the expression's own */
 }

@@ -135,7 +135,8 @@ static void on_change(evutil_socket_t fd, short what, void *arg)
 
 static void control_changed(struct control *c)
 {
-	/* At the loop's next turn: what is queued already is taken in first, nothing is waited for. */
+	/* At the loop's next turn: what is queued already is taken in first, nothing is waited for.
+	 */
 	static const struct timeval now = {0, 0};
 	if (!event_pending(c->events[ON_CHANGE], EV_TIMEOUT, NULL))
 		(void)event_add(c->events[ON_CHANGE], &now); /* made at start: adding cannot fail */
@@ -199,10 +200,6 @@ static void on_record(void *ctx, const void *record, size_t size)
 static void on_engine(void *ctx, pid_t pid)
 {
 	struct control *c = ctx;
-	if (pid)
-		log_info("engine: runs, pid=%ld", (long)pid);
-	else
-		log_error("engine: died, a new one is being started");
 	records_engine(&c->records, pid ? "started" : "died", NULL);
 }
 
@@ -276,7 +273,8 @@ static int start_place(struct control *c, struct error *err)
 	return rc;
 }
 
-/* The folder of the default path may be missing on a fresh machine; a deeper one is the operator's to make. */
+/* The folder of the default path may be missing on a fresh machine; a deeper one is the operator's
+ * to make. */
 static void make_folder(const char *path)
 {
 	char folder[PATH_MAX];
@@ -349,7 +347,8 @@ static unsigned power_of_two_up_to(uint64_t n)
 	return (unsigned)power;
 }
 
-/* An engine that was taken over from a former daemon counts on from where that one was: its flows know generations. */
+/* An engine that was taken over from a former daemon counts on from where that one was: its flows
+ * know generations. */
 static uint32_t last_generation(const struct supervise *s)
 {
 	uint64_t last = 0;
@@ -430,8 +429,8 @@ static int start(struct control *c)
 	return 0;
 }
 
-/* Rules of a daemon that was killed stay when a start fails before anything was applied: without an engine they keep
- * closed what they kept closed before. */
+/* Rules of a daemon that was killed stay when a start fails before anything was applied: without an
+ * engine they keep closed what they kept closed before. */
 static void remove_firewall(struct control *c)
 {
 	struct error err = {""};

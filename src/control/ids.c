@@ -107,12 +107,31 @@ static bool addresses_equal(const struct identity_endpoint *a, const struct iden
 	return true;
 }
 
-static bool endpoint_equal(const struct identity_endpoint *a, const struct identity_endpoint *b)
+/* What decides which selectors match, but for the network, which belongs to an address. */
+static bool names_equal(const struct identity_endpoint *a, const struct identity_endpoint *b)
 {
 	return text_equal(a->container, b->container) && text_equal(a->project, b->project) &&
 	       text_equal(a->service, b->service) && text_equal(a->image, b->image) &&
-	       a->is_host_network == b->is_host_network && labels_equal(a, b) &&
-	       addresses_equal(a, b);
+	       a->is_host_network == b->is_host_network && labels_equal(a, b);
+}
+
+static bool has_address(const struct identity_endpoint *e, const struct identity_address *address)
+{
+	for (size_t i = 0; i < e->n_addresses; i++)
+		if (address_equal(&e->addresses[i], address))
+			return true;
+	return false;
+}
+
+/* An address that there was is gone or is somebody else now; further addresses disturb nothing. */
+static bool is_disturbed(const struct identity_endpoint *old, const struct identity_endpoint *new)
+{
+	if (old->n_addresses > 0 && !names_equal(old, new))
+		return true;
+	for (size_t i = 0; i < old->n_addresses; i++)
+		if (!has_address(new, &old->addresses[i]))
+			return true;
+	return false;
 }
 
 static bool prefixes_equal(const struct identity_network *a, const struct identity_network *b)
@@ -160,7 +179,8 @@ struct ids_listener {
 	void *ctx;
 };
 
-/* Two sorted lists, walked together. True: something of the first is gone or differs. */
+/* Two sorted lists, walked together. True: something of the first is gone or differs in what flows
+ * may rest on. */
 static bool walk(const struct identity_endpoint **old, const struct identity_endpoint **new,
 		 const struct ids_listener *tell)
 {
@@ -169,14 +189,66 @@ static bool walk(const struct identity_endpoint **old, const struct identity_end
 		int order = !*old ? 1 : !*new ? -1 : strcmp((*old)->id, (*new)->id);
 		if (order > 0) {
 			tell->changed(tell->ctx, IDS_ADDED, *new);
-		} else if (order < 0 || !endpoint_equal(*old, *new)) {
-			disturbed = true;
-			tell->changed(tell->ctx, order ? IDS_REMOVED : IDS_CHANGED,
-				      order ? *old : *new);
+		} else if (order < 0) {
+			disturbed = disturbed || (*old)->n_addresses > 0;
+			tell->changed(tell->ctx, IDS_REMOVED, *old);
+		} else if (!names_equal(*old, *new) || !addresses_equal(*old, *new)) {
+			disturbed = disturbed || is_disturbed(*old, *new);
+			tell->changed(tell->ctx, IDS_CHANGED, *new);
 		}
 		old += order <= 0;
 		new += order >= 0;
 	}
+	return disturbed;
+}
+
+/* Who had which address. */
+struct ids_claim {
+	struct ip_addr addr;
+	const char *id;
+};
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct ids_claim *left = a, *right = b;
+	return memcmp(&left->addr, &right->addr, sizeof(left->addr));
+}
+
+static int by_claim(const void *a, const void *b)
+{
+	const struct ids_claim *left = a, *right = b;
+	int order = by_addr(a, b);
+	return order ? order : strcmp(left->id, right->id);
+}
+
+/* Sorted; NULL: no memory. */
+static struct ids_claim *claims_of(const struct identity_set *set, size_t *n)
+{
+	size_t room = 1, at = 0;
+	for (size_t i = 0; i < set->n_endpoints; i++)
+		room += set->endpoints[i].n_addresses;
+	struct ids_claim *claims = calloc(room, sizeof(*claims));
+	for (size_t i = 0; claims && i < set->n_endpoints; i++)
+		for (size_t k = 0; k < set->endpoints[i].n_addresses; k++)
+			claims[at++] = (struct ids_claim){set->endpoints[i].addresses[k].addr,
+							  set->endpoints[i].id};
+	if (claims)
+		qsort(claims, at, sizeof(*claims), by_claim);
+	*n = at;
+	return claims;
+}
+
+/* Does somebody claim an address that was another's? Then it is nobody's, or the newcomer's. */
+static bool claims_disturbed(const struct identity_set *before, const struct identity_set *now)
+{
+	size_t n_old = 0, n_new = 0;
+	struct ids_claim *old = claims_of(before, &n_old), *new = claims_of(now, &n_new);
+	bool disturbed = !old || !new; /* no memory to tell: the safe answer */
+	for (size_t i = 0; !disturbed && i < n_new; i++)
+		disturbed = !bsearch(&new[i], old, n_old, sizeof(*old), by_claim) &&
+			    bsearch(&new[i], old, n_old, sizeof(*old), by_addr);
+	free(old);
+	free(new);
 	return disturbed;
 }
 
@@ -204,7 +276,7 @@ bool ids_diff(const struct identity_set *before, const struct identity_set *now,
 		disturbed = walk(old, new, &tell);
 	free(old);
 	free(new);
-	return disturbed || networks_disturbed(before, now);
+	return disturbed || claims_disturbed(before, now) || networks_disturbed(before, now);
 }
 
 const char *ids_change_name(enum ids_change change)

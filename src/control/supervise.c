@@ -102,7 +102,7 @@ static int make_listener(const char *path, struct error *err)
 
 static int create_worker_fds(struct supervise *s, unsigned worker, struct error *err)
 {
-	int *fds = s->fds + ENGINE_FD_WORKERS + 3 * worker;
+	int *fds = &s->fds[ENGINE_FD_WORKERS + 3 * worker];
 	fds[0] = nfqueue_bind((uint16_t)(s->hello.queue_base + worker), s->hello.queue_length, err);
 	if (fds[0] < 0)
 		return fds[0];
@@ -150,7 +150,7 @@ static int map_fds(struct supervise *s, bool inherited, struct error *err)
 		return error_set(err, -errno, "cannot map the counters: %s", strerror(errno));
 	s->counters = counters;
 	for (unsigned i = 0; i < s->hello.n_workers; i++) {
-		const int *fds = s->fds + ENGINE_FD_WORKERS + 3 * i;
+		const int *fds = &s->fds[ENGINE_FD_WORKERS + 3 * i];
 		void *shard = mmap(NULL, s->hello.shard_bytes, PROT_READ, MAP_SHARED, fds[1], 0);
 		void *ring = mmap(NULL, ring_size(SHARED_RING_BYTES), PROT_READ | PROT_WRITE,
 				  MAP_SHARED, fds[2], 0);
@@ -188,7 +188,7 @@ static bool take_over(struct supervise *s)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timeval patience = {.tv_sec = 2};
-	struct engine_hello hello;
+	struct engine_hello hello = {0};
 	unsigned n_fds = 0;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", s->socket_path);
@@ -298,8 +298,8 @@ static void engine_exited(evutil_socket_t fd, short what, void *ctx)
 	s->callbacks.engine(s->callbacks.ctx, 0);
 	s->restarts++;
 	s->quick_deaths = time(NULL) - s->born > STABLE_SECONDS ? 1 : s->quick_deaths + 1;
-	struct timeval pause = {.tv_usec = s->quick_deaths > RESTART_QUICK ? RESTART_PAUSE_MS * 1000
-									   : 0};
+	struct timeval pause = {
+		.tv_usec = s->quick_deaths > RESTART_QUICK ? RESTART_PAUSE_MS * 1000L : 0};
 	if (s->is_stopping || evtimer_add(s->on_restart, &pause) == 0)
 		return;
 	start_engine(s);
@@ -360,7 +360,7 @@ static void start_engine(struct supervise *s)
 	int rc = spawn(s);
 	if (rc < 0) {
 		log_errno(rc, "cannot start the engine, trying again");
-		struct timeval pause = {.tv_usec = RESTART_PAUSE_MS * 1000};
+		struct timeval pause = {.tv_usec = RESTART_PAUSE_MS * 1000L};
 		if (s->pid > 0)
 			(void)kill(s->pid, SIGKILL); /* the one that we cannot talk to */
 		forget_engine(s);
@@ -406,7 +406,7 @@ static int fill_hello(struct engine_hello *hello, const struct supervise_setup *
 
 static int make_events(struct supervise *s)
 {
-	struct timeval period = {.tv_usec = RECORDS_POLL_MS * 1000};
+	struct timeval period = {.tv_usec = RECORDS_POLL_MS * 1000L};
 	s->on_records = event_new(s->base, s->fds[ENGINE_FD_RECORDS], EV_READ | EV_PERSIST,
 				  records_wait, s);
 	s->on_poll = event_new(s->base, -1, EV_PERSIST, records_wait, s);

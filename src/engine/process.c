@@ -151,7 +151,7 @@ static void *map_shard(const struct engine *e, int fd)
 static void open_seat(struct engine *e, unsigned number)
 {
 	struct seat *seat = &e->seats[number];
-	const int *fds = e->fds + ENGINE_FD_WORKERS + 3 * number;
+	const int *fds = &e->fds[ENGINE_FD_WORKERS + 3 * number];
 	seat->engine = e;
 	seat->number = number;
 	seat->counters = &e->counters[number];
@@ -205,7 +205,9 @@ static void unmap_unused(struct engine *e)
 	uint32_t oldest = oldest_generation_in_use(e);
 	while (e->n_mapped > 1 && policy_settings(e->mapped[0])->generation < oldest) {
 		policy_image_unmap(e->mapped[0]);
-		memmove(e->mapped, e->mapped + 1, --e->n_mapped * sizeof(e->mapped[0]));
+		e->n_mapped--;
+		for (unsigned i = 0; i < e->n_mapped; i++)
+			e->mapped[i] = e->mapped[i + 1];
 	}
 }
 

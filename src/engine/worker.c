@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define SECONDS	     UINT64_C(1000000000)
+#define DAYS	     (24 * 3600 * SECONDS)
 #define MILLISECONDS UINT64_C(1000000)
 
 enum { SWEEP_PER_TICK = 1024 };
@@ -567,8 +568,7 @@ static uint64_t idle_limit(const struct flow *f)
 	case FLOW_TCP_OPEN:
 		break;
 	}
-	return 5 * 24 * 3600 *
-	       SECONDS; /* as long as the kernel remembers an established connection */
+	return 5 * DAYS; /* as long as the kernel remembers an established connection */
 }
 
 static void sweep(struct worker *w)

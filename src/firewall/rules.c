@@ -14,7 +14,7 @@
 enum {
 	INTERFACES_MAX = 1024, /* the kernel's limit of ports on one bridge; far more than anybody's bridges */
 	ND_HOP_LIMIT = 255,    /* RFC 4861: a router would have made it less */
-	MLD_HOP_LIMIT = 1,     /* RFC 3810 */
+	MLD_HOP_LIMIT = 1,     /* RFC 3810, and IGMP alike: never forwarded */
 };
 
 static const char *const builtin[] = {"INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
@@ -68,10 +68,13 @@ static void print_link_local(const struct page *p, const char *chain)
 		     MLD_HOP_LIMIT);
 }
 
+/* What the kernels themselves say to their link: no policy names it. */
 static void print_icmp(const struct page *p, const char *chain)
 {
 	if (p->family == RULES_V6)
 		print_link_local(p, chain);
+	else
+		rule(p, chain, "-d 224.0.0.0/4 -p igmp -m ttl --ttl-eq %d -j RETURN", MLD_HOP_LIMIT);
 	rule(p, chain, "-p %s -m conntrack --ctstate RELATED -j RETURN", p->family == RULES_V4 ? "icmp" : "ipv6-icmp");
 }
 

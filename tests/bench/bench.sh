@@ -62,10 +62,7 @@ policy() {
 		manage: [project:b]
 		engine: {workers: $QUEUES}
 		rules:
-		- name: web
-		  from: b/client
-		  to: b/web
-		  $1
+		- {name: web, from: b/client, to: b/web, ${1#\{}
 	YAML
 }
 
@@ -78,10 +75,8 @@ turn_on() {
 		lab_must_wait 5 "acceptall" grep -q ready "$LAB_DIR/log/acceptall"
 		acceptall_rules -A
 		;;
-	connection) policy 'app: tcp
-		  allow: true' && lab_bw_up ;;
-	request) policy 'app: http
-		  allow: [{methods: [GET], paths: ["/**"]}]' && lab_bw_up ;;
+	connection) policy '{app: tcp, allow: true}' && lab_bw_up ;;
+	request) policy '{app: http, allow: [{methods: [GET], paths: ["/**"]}]}' && lab_bw_up ;;
 	*) lab_fail "no mode '$1'; there are: ${ALL_MODES[*]}" ;;
 	esac
 }

@@ -199,6 +199,46 @@ START_TEST(additions_disturb_nothing_the_rest_does)
 }
 END_TEST
 
+static void put_bare(struct identity_set *set, const char *id)
+{
+	struct identity_endpoint e = {.id = strdup(id), .container = strdup(id)};
+	ck_assert_int_eq(identity_put_endpoint(set, &e), 0);
+}
+
+/* A container is known before it has an address; a second network is one address more. */
+START_TEST(addresses_that_are_added_disturb_nothing)
+{
+	struct identity_set before = {.n_endpoints = 0}, now = {.n_endpoints = 0};
+	struct identity_address more = {.network = (char[]){"other"}};
+	char said[64] = "";
+	put_bare(&before, "a");
+	put(&now, "a", "db", "198.18.0.2");
+	ck_assert(!ids_diff(&before, &now, note, said));
+	ck_assert_str_eq(said, "~a ");
+	identity_set_fini(&before);
+	ck_assert_int_eq(ids_add(&before, &now), 0);
+	ck_assert(ip_addr_parse("198.18.9.2", &more.addr));
+	ck_assert_int_eq(identity_endpoint_add_address(&now.endpoints[0], &more), 0);
+	ck_assert(!ids_diff(&before, &now, note, said));
+	ck_assert(ids_diff(&now, &before, note, said));
+	identity_set_fini(&before);
+	identity_set_fini(&now);
+}
+END_TEST
+
+START_TEST(an_address_that_a_newcomer_claims_disturbs)
+{
+	struct identity_set before = {.n_endpoints = 0}, now = {.n_endpoints = 0};
+	char said[64] = "";
+	put(&before, "a", "db", "198.18.0.2");
+	ck_assert_int_eq(ids_add(&now, &before), 0);
+	put(&now, "b", "web", "198.18.0.2");
+	ck_assert(ids_diff(&before, &now, note, said));
+	identity_set_fini(&before);
+	identity_set_fini(&now);
+}
+END_TEST
+
 static void put_network(struct identity_set *set, const char *id, const char *bridge)
 {
 	struct identity_network n = {
@@ -248,6 +288,8 @@ int main(void)
 	tcase_add_test(tc, the_lock_is_for_one);
 	tcase_add_test(tc, a_runtime_directory_that_others_write_to_is_refused);
 	tcase_add_test(tc, additions_disturb_nothing_the_rest_does);
+	tcase_add_test(tc, addresses_that_are_added_disturb_nothing);
+	tcase_add_test(tc, an_address_that_a_newcomer_claims_disturbs);
 	tcase_add_test(tc, networks_that_go_or_change_disturb);
 	tcase_add_test(tc, the_version_is_the_builds);
 	suite_add_tcase(suite, tc);
