@@ -2,21 +2,20 @@
 /*
  * HTTP/1.0 and 1.1, both directions, as one state machine per direction:
  *
- *	START --head--> START                    no body, or one of known length (skipped, never
- *seen)
+ *	START --head--> START       no body, or one of known length (skipped, never seen)
  *	      --head--> CHUNK --size--> NEXT --CRLF size--> NEXT ... --0--> TRAILER --lines--> START
- *	      --head--> CLOSE                    replies only: the body ends with the connection
+ *	      --head--> CLOSE       replies only: the body ends with the connection
  *
  * A unit is a head, the line of one chunk's size, or a trailer. A request is judged at its head.
  *
- * Replies are matched to requests by order, since the request decides whether a reply has a body.
- *The table of requests under way is bounded; when it overflows requests go on (nobody may be
- *showing us the replies), but a reply that is shown then cannot be matched any more and ends the
- *matter.
+ * Replies are matched to requests by order, since the request decides whether a reply has a
+ * body. The table of requests under way is bounded; when it overflows requests go on (nobody may
+ * be showing us the replies), but a reply that is shown then cannot be matched any more and ends
+ * the matter.
  *
- * What must stay true: nothing is accepted that two servers could frame, route or name differently;
- *and after a request that may change the protocol not one byte of the client's is read as HTTP
- *before the server has answered it.
+ * What must stay true: nothing is accepted that two servers could frame, route or name
+ * differently; and after a request that may change the protocol not one byte of the client's is
+ * read as HTTP before the server has answered it.
  */
 #include "http_head.h"
 #include "http_path.h"

@@ -254,7 +254,8 @@ static const struct {
 	{"user-agent", 10, FIELD_AGENT},
 };
 
-/* As gateway interfaces (CGI, WSGI, FastCGI) see names: '_' and '-' are one. Both are of one length. */
+/* As gateway interfaces (CGI, WSGI, FastCGI) see names: '_' and '-' are one. Both are of one
+ * length. */
 static bool is_name_alike(struct bytes name, const char *known)
 {
 	for (size_t i = 0; i < name.n; i++)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The text part of an HTTP/1 message: first line and field lines, in the strict subset of RFC 9112 that
- * every server reads alike.
+ * The text part of an HTTP/1 message: first line and field lines, in the strict subset of RFC 9112
+ * that every server reads alike.
  *
- * Two steps, because a receiver may act on a line before the head is whole: http_scan finds where the head
- * ends and refuses at once what some receiver takes for a line end (bare LF, bare CR, NUL); the others
- * parse lines that are whole. All return NULL when the bytes are right, else why they are not.
+ * Two steps, because a receiver may act on a line before the head is whole: http_scan finds where
+ * the head ends and refuses at once what some receiver takes for a line end (bare LF, bare CR,
+ * NUL); the others parse lines that are whole. All return NULL when the bytes are right, else why
+ * they are not.
  */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
@@ -13,18 +14,17 @@
 #include "bridgewarden/dissect.h"
 
 enum {
-	HTTP_LINE_MAX = 8 * 1024, /* first line; what nginx and Apache take */
-	HTTP_HEAD_MAX =
-		60 * 1024,     /* below DIS_UNIT_MAX, so that a first byte too many can be seen */
-	HTTP_FIELDS_MAX = 100, /* Apache's limit */
+	HTTP_LINE_MAX = 8 * 1024,  /* first line; what nginx and Apache take */
+	HTTP_HEAD_MAX = 60 * 1024, /* below DIS_UNIT_MAX: one byte too many can be seen */
+	HTTP_FIELDS_MAX = 100,	   /* Apache's limit */
 	HTTP_METHOD_MAX = 32,
 	HTTP_HOST_MAX = 255,   /* a DNS name */
 	HTTP_UPGRADE_MAX = 24, /* "websocket" is 9 */
 	HTTP_CHUNK_LINE_MAX = 512,
 };
 
-/* DIS_DONE: the head is the first n bytes, with its empty line. first: length of the first line with its
- * CRLF, once that line is whole and holds no stray CR or NUL; else 0. */
+/* DIS_DONE: the head is the first n bytes, with its empty line. first: length of the first line
+ * with its CRLF, once that line is whole and holds no stray CR or NUL; else 0. */
 struct http_scan {
 	enum dis_status status;
 	size_t n, first;
@@ -34,7 +34,8 @@ struct http_scan {
 struct http_request_line {
 	struct bytes method, target, version;
 	bool is_1_1;
-	/* From the target: path without query, and in absolute form or for CONNECT the authority. */
+	/* From the target: path without query, and in absolute form or for CONNECT the authority.
+	 */
 	struct bytes path, authority;
 	bool is_connect;
 };

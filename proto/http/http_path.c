@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The readings are a closure: every step is applied to every path found so far until nothing new appears.
- * That covers all orders of the steps without listing them. Decoding is the one step that must not be
- * repeated, so it happens between two closures: first all that can be done to the path as sent, then the
- * same to the decoded form of each.
+ * The readings are a closure: every step is applied to every path found so far until nothing new
+ * appears. That covers all orders of the steps without listing them. Decoding is the one step that
+ * must not be repeated, so it happens between two closures: first all that can be done to the path
+ * as sent, then the same to the decoded form of each.
  *
- * Cost: at most HTTP_READINGS_MAX paths times the number of steps, each linear; a path without any of the
- * bytes that a step looks for costs one scan.
+ * Cost: at most HTTP_READINGS_MAX paths times the number of steps, each linear; a path without any
+ * of the bytes that a step looks for costs one scan.
  */
 #include "http_path.h"
 
-/* Each writes at most in.n bytes to out and says how many; a path that begins with '/' still does. */
+/* Each writes at most in.n bytes to out and says how many; a path that begins with '/' still does.
+ */
 typedef size_t http_step(uint8_t *out, struct bytes in);
 
 int http_hex(uint8_t c)

@@ -2,16 +2,18 @@
 /*
  * Every path that some server may make of one request target.
  *
- * Servers differ in whether they decode escapes, drop dot segments, fold slashes, cut ";params" or take a
- * backslash for a slash, and in which order. A rule is asked about all of the results, so none may be left
- * out: where they do not fit, is_partial says so. Escapes are decoded once, as one server does.
+ * Servers differ in whether they decode escapes, drop dot segments, fold slashes, cut ";params" or
+ * take a backslash for a slash, and in which order. A rule is asked about all of the results, so
+ * none may be left out: where they do not fit, is_partial says so. Escapes are decoded once, as one
+ * server does.
  */
 #ifndef HTTP_PATH_H
 #define HTTP_PATH_H
 
 #include "bridgewarden/bytes.h"
 
-/* A plain path has one reading; ordinary ones with escapes up to four. What needs more is an attack. */
+/* A plain path has one reading; ordinary ones with escapes up to four. What needs more is an
+ * attack. */
 enum { HTTP_READINGS_MAX = 24, HTTP_READINGS_ROOM = 32 * 1024 };
 
 /* v[0] is the path as sent and points into the input, the others into room. All differ. */

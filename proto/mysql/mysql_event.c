@@ -36,26 +36,52 @@ static const struct {
 	{COM_STMT_BULK_EXECUTE, "bulk_execute"},
 };
 
-static const char *const command_words[] = {
-	"login",	"quit",		  "init_db",	"query",      "field_list",  "create_db",
-	"drop_db",	"refresh",	  "shutdown",	"statistics", "process_info", "process_kill",
-	"debug",	"ping",		  "change_user", "binlog_dump", "table_dump", "register_slave",
-	"prepare",	"execute",	  "send_long_data", "close",  "reset",	     "set_option",
-	"fetch",	"binlog_dump_gtid", "reset_connection", "clone", "bulk_execute", NULL};
+static const char *const command_words[] = {"login",
+					    "quit",
+					    "init_db",
+					    "query",
+					    "field_list",
+					    "create_db",
+					    "drop_db",
+					    "refresh",
+					    "shutdown",
+					    "statistics",
+					    "process_info",
+					    "process_kill",
+					    "debug",
+					    "ping",
+					    "change_user",
+					    "binlog_dump",
+					    "table_dump",
+					    "register_slave",
+					    "prepare",
+					    "execute",
+					    "send_long_data",
+					    "close",
+					    "reset",
+					    "set_option",
+					    "fetch",
+					    "binlog_dump_gtid",
+					    "reset_connection",
+					    "clone",
+					    "bulk_execute",
+					    NULL};
 
-/* What a client says that neither reads nor writes; in both groups, so that a rule for one breaks no client. */
+/* What a client says that neither reads nor writes; in both groups, so that a rule for one breaks
+ * no client. */
 #define SESSION_WORDS                                                                              \
-	"do", "use", "set", "begin", "commit", "rollback", "savepoint", "release", "xa", "session", \
-		"deallocate", "help"
+	"do", "use", "set", "begin", "commit", "rollback", "savepoint", "release", "xa",           \
+		"session", "deallocate", "help"
 
-static const char *const read_words[] = {"select", "show", "describe", "explain", SESSION_WORDS, NULL};
-static const char *const write_words[] = {"insert", "replace", "update", "delete",
+static const char *const read_words[] = {"select",  "show",	   "describe",
+					 "explain", SESSION_WORDS, NULL};
+static const char *const write_words[] = {"insert", "replace", "update",      "delete",
 					  "lock",   "unlock",  SESSION_WORDS, NULL};
 static const char *const ddl_words[] = {"create", "alter", "drop", "rename", "truncate", NULL};
 static const char *const admin_words[] = {
-	"analyze", "check",	 "checksum", "optimize", "repair",   "account",	    "grant",  "revoke",
-	"set_global", "flush",	 "kill",     "reset",	 "purge",    "shutdown",    "replication",
-	"plugin",  "debug",	 "clone",    NULL};
+	"analyze",     "check",	     "checksum", "optimize", "repair", "account", "grant",
+	"revoke",      "set_global", "flush",	 "kill",     "reset",  "purge",	  "shutdown",
+	"replication", "plugin",     "debug",	 "clone",    NULL};
 
 static const struct dis_group verb_groups[] = {{"read", read_words},
 					       {"write", write_words},
@@ -64,7 +90,10 @@ static const struct dis_group verb_groups[] = {{"read", read_words},
 					       {NULL, NULL}};
 
 const struct dis_field mysql_fields[N_FIELDS] = {
-	[F_COMMAND] = {.name = "command", .key = "commands", .match = DIS_MATCH_WORD, .words = command_words},
+	[F_COMMAND] = {.name = "command",
+		       .key = "commands",
+		       .match = DIS_MATCH_WORD,
+		       .words = command_words},
 	[F_VERB] = {.name = "verb",
 		    .key = "verbs",
 		    .match = DIS_MATCH_WORD,
@@ -112,8 +141,8 @@ void mysql_put_word(struct mysql_draft *d, enum mysql_field field, const char *w
 	mysql_put_text(d, field, bytes_str(word));
 }
 
-void mysql_begin_request(struct mysql_draft *d, const struct mysql_state *st, enum mysql_command command,
-			 enum sql_verb verb)
+void mysql_begin_request(struct mysql_draft *d, const struct mysql_state *st,
+			 enum mysql_command command, enum sql_verb verb)
 {
 	d->n = d->n_text = 0;
 	d->flags = 0;
@@ -193,10 +222,12 @@ static bool is_in_force(const struct in_force *f, struct bytes schema)
 	return !f->is_lost && f->schema[1].n == 0 && bytes_equal(f->schema[0], schema);
 }
 
-static void put_table(struct mysql_draft *d, const struct in_force *f, struct bytes schema, struct bytes name)
+static void put_table(struct mysql_draft *d, const struct in_force *f, struct bytes schema,
+		      struct bytes name)
 {
 	if (bytes_find(name, '.') < name.n || bytes_find(schema, '.') < schema.n)
-		d->flags |= DIS_UNPROVEN; /* `a.b` is one name: it must not read as a table b of a */
+		d->flags |=
+			DIS_UNPROVEN; /* `a.b` is one name: it must not read as a table b of a */
 	if (schema.n == 0 || is_in_force(f, schema))
 		mysql_put_text(d, F_TABLES, name);
 	else
@@ -221,4 +252,11 @@ void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, cons
 			put_table(d, &f, sql_name(s, t->schema_at, t->schema_n),
 				  sql_name(s, t->name_at, t->name_n));
 	}
+}
+
+void mysql_put_table(struct mysql_draft *d, const struct mysql_state *st, struct bytes name)
+{
+	const struct in_force f = in_force(st);
+	put_default(d, &f);
+	put_table(d, &f, (struct bytes){0}, name);
 }

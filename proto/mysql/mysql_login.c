@@ -86,14 +86,15 @@ static bool read_greeting(struct bytes body, struct greeting *g)
 	g->more = read_u32le(&r);
 	if (g->caps & CLIENT_LONG_PASSWORD)
 		g->more = 0; /* not MariaDB: reserved */
-	return reader_ok(&r) && filler == 0 && is_version(version) && (g->caps & CLIENT_PROTOCOL_41);
+	return reader_ok(&r) && filler == 0 && is_version(version) &&
+	       (g->caps & CLIENT_PROTOCOL_41);
 }
 
 /* What the server must not offer: streams that we could not read, and files of the client. */
 static void edit_offers(const struct greeting *g, const struct dis_sink *sink)
 {
-	const uint32_t kept = g->caps & ~(uint32_t)(CLIENT_COMPRESS | CLIENT_LOCAL_FILES | CLIENT_ZSTD |
-						    CLIENT_OPTIONAL_METADATA);
+	const uint32_t kept = g->caps & ~(uint32_t)(CLIENT_COMPRESS | CLIENT_LOCAL_FILES |
+						    CLIENT_ZSTD | CLIENT_OPTIONAL_METADATA);
 	const uint8_t low[2] = {(uint8_t)kept, (uint8_t)(kept >> 8)};
 	const uint8_t high[2] = {(uint8_t)(kept >> 16), (uint8_t)(kept >> 24)};
 	if ((kept & 0xffff) != (g->caps & 0xffff))
@@ -109,7 +110,8 @@ static void claim(const struct dis_sink *sink)
 }
 
 /* Too many connections, host blocked: the server says so instead of a greeting and goes. */
-static struct dis_result refusal(struct mysql_state *st, struct bytes in, const struct dis_sink *sink)
+static struct dis_result refusal(struct mysql_state *st, struct bytes in,
+				 const struct dis_sink *sink)
 {
 	struct reader r = reader_of(bytes_from(in, MYSQL_HEADER + 1));
 	const uint16_t code = read_u16le(&r);
@@ -130,14 +132,16 @@ static const char *check_start(struct bytes in)
 	const uint8_t zeroes[] = {0, 0};
 	if (in.n >= 2 && in.p[1] > GREETING_MAX >> 8)
 		return "a first packet too long for a greeting";
-	if (in.n >= 3 && !bytes_equal(bytes_slice(in, 2, in.n >= 4 ? 2 : 1), bytes_of(zeroes, in.n >= 4 ? 2 : 1)))
+	if (in.n >= 3 && !bytes_equal(bytes_slice(in, 2, in.n >= 4 ? 2 : 1),
+				      bytes_of(zeroes, in.n >= 4 ? 2 : 1)))
 		return "no header of a first packet";
 	if (in.n > MYSQL_HEADER && in.p[4] != 10 && in.p[4] != 0xff)
 		return "neither protocol 10 nor an error";
 	return NULL;
 }
 
-struct dis_result mysql_greeting(struct mysql_state *st, struct bytes in, const struct dis_sink *sink)
+struct dis_result mysql_greeting(struct mysql_state *st, struct bytes in,
+				 const struct dis_sink *sink)
 {
 	const char *why = check_start(in);
 	if (why)
@@ -166,8 +170,9 @@ struct dis_result mysql_greeting(struct mysql_state *st, struct bytes in, const 
 
 /* ---------------------------------------------------------------- the client's answer */
 
-/* Character sets in which a byte below 0x80 may be half of a character: big5, sjis, gbk, cp932, gb18030. Those
- * above 0xff are MariaDB's: utf8 of several collations, or unpadded twins of these. */
+/* Character sets in which a byte below 0x80 may be half of a character: big5, sjis, gbk, cp932,
+ * gb18030. Those above 0xff are MariaDB's: utf8 of several collations, or unpadded twins of these.
+ */
 static bool is_unsafe_charset(unsigned id)
 {
 	static const uint8_t unsafe[] = {1, 13, 28, 84, 87, 88, 95, 96, 248, 249, 250};
@@ -179,8 +184,8 @@ static bool is_unsafe_charset(unsigned id)
 
 static bool is_utf8_charset(unsigned id)
 {
-	return id == 33 || id == 45 || id == 46 || id == 76 || id == 83 || (id >= 192 && id <= 247) ||
-	       (id >= 255 && id <= 323) || id >= 2048;
+	return id == 33 || id == 45 || id == 46 || id == 76 || id == 83 ||
+	       (id >= 192 && id <= 247) || (id >= 255 && id <= 323) || id >= 2048;
 }
 
 static void set_charset(struct mysql_state *st, unsigned id)
@@ -278,7 +283,8 @@ static bool is_ssl_request(struct bytes body)
 	return body.n == SSL_REQUEST && (read_u32le(&r) & CLIENT_SSL);
 }
 
-struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in, const struct dis_sink *sink)
+struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
+				  const struct dis_sink *sink)
 {
 	const struct mysql_packet p = mysql_packet_of(in);
 	const size_t n = MYSQL_HEADER + (size_t)p.n;

@@ -2,14 +2,17 @@
 /*
  * Prepared statements: what each touches, so that executing it by number is judged as its text was.
  *
- * A summary is a row of (field, length, bytes) in one shared area; the area is kept without holes. What does not
- * fit is remembered as unproven, or, without a free slot, not at all: executing it is unproven then.
+ * A summary is a row of (field, length, bytes) in one shared area; the area is kept without holes.
+ * What does not fit is remembered as unproven, or, without a free slot, not at all: executing it is
+ * unproven then.
  */
 #include "mysql/mysql_state.h"
 
 enum { SUMMARY_ENTRY = 3 }; /* bytes before each text: the field, the length */
 
-enum { STMT_LAST_PREPARED = -1 }; /* MariaDB: the one prepared last, whose number the client does not know yet */
+enum {
+	STMT_LAST_PREPARED = -1
+}; /* MariaDB: the one prepared last, whose number the client does not know yet */
 
 static bool is_object(const struct dis_value *v)
 {
@@ -44,7 +47,8 @@ unsigned mysql_prepared_add(struct mysql_state *st, const struct mysql_draft *d,
 		return MYSQL_NO_SLOT;
 	struct mysql_prepared *p = &st->prepared[slot];
 	*p = (struct mysql_prepared){.at = st->n_summary, .is_used = 1, .verb = (uint8_t)verb};
-	p->is_unproven = (d->flags & DIS_UNPROVEN) || summary_size(d) > MYSQL_SUMMARY_MAX - (size_t)st->n_summary;
+	p->is_unproven = (d->flags & DIS_UNPROVEN) ||
+			 summary_size(d) > MYSQL_SUMMARY_MAX - (size_t)st->n_summary;
 	for (size_t i = 0; i < d->n && !p->is_unproven; i++)
 		if (is_object(&d->v[i]))
 			append(st, &d->v[i]);

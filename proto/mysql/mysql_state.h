@@ -2,9 +2,9 @@
 /*
  * What is remembered of one connection, and what the files of this folder share.
  *
- * Invariants: everything here changes only in a call that ends in DIS_DONE or DIS_STOPPED. `pending` holds, in
- * order, the commands whose reply has not ended. `left` counts the bytes of the packet that the client is in the
- * middle of.
+ * Invariants: everything here changes only in a call that ends in DIS_DONE or DIS_STOPPED.
+ * `pending` holds, in order, the commands whose reply has not ended. `left` counts the bytes of the
+ * packet that the client is in the middle of.
  */
 #ifndef MYSQL_STATE_H
 #define MYSQL_STATE_H
@@ -14,20 +14,21 @@
 
 enum {
 	MYSQL_UNIT_MAX = 32 * 1024,
-	MYSQL_CHUNK = 16 * 1024,   /* a longer statement is read in pieces of this size */
+	MYSQL_CHUNK = 16 * 1024,     /* a longer statement is read in pieces of this size */
 	MYSQL_PACKET_MAX = 0xffffff, /* a packet this long goes on in the next one */
-	MYSQL_USER_MAX = 128,	   /* MariaDB's limit is 128, MySQL's 32 characters */
-	MYSQL_PENDING_MAX = 48,	   /* commands sent ahead of their replies */
-	MYSQL_PREPARED_MAX = 24,   /* statements remembered; executing another is unproven */
-	MYSQL_SUMMARY_MAX = 640,   /* bytes of what all of these touch */
-	MYSQL_HEAD_MAX = 160,	   /* of a statement that spans pieces, for the record */
-	MYSQL_TEXT_MAX = 4096,	   /* of any other */
+	MYSQL_USER_MAX = 128,	     /* MariaDB's limit is 128, MySQL's 32 characters */
+	MYSQL_PENDING_MAX = 48,	     /* commands sent ahead of their replies */
+	MYSQL_PREPARED_MAX = 24,     /* statements remembered; executing another is unproven */
+	MYSQL_SUMMARY_MAX = 640,     /* bytes of what all of these touch */
+	MYSQL_HEAD_MAX = 160,	     /* of a statement that spans pieces, for the record */
+	MYSQL_TEXT_MAX = 4096,	     /* of any other */
 	MYSQL_NO_SLOT = 0xff,
 };
 
 /* Capability flags, in the protocol's own words. */
 enum {
-	CLIENT_LONG_PASSWORD = 1u << 0, /* a MariaDB server clears it and offers more flags elsewhere */
+	CLIENT_LONG_PASSWORD =
+		1u << 0, /* a MariaDB server clears it and offers more flags elsewhere */
 	CLIENT_CONNECT_WITH_DB = 1u << 3,
 	CLIENT_COMPRESS = 1u << 5,
 	CLIENT_LOCAL_FILES = 1u << 7,
@@ -92,9 +93,9 @@ enum mysql_field {
 
 enum mysql_reply_state {
 	REPLY_START,
-	REPLY_FIRST,   /* OK, ERR, a number of columns */
+	REPLY_FIRST, /* OK, ERR, a number of columns */
 	REPLY_COLUMNS,
-	REPLY_EOF,     /* between columns and rows */
+	REPLY_EOF, /* between columns and rows */
 	REPLY_ROWS,
 	REPLY_DEFINITIONS, /* of a prepared statement */
 };
@@ -109,7 +110,8 @@ struct mysql_user {
 
 enum {
 	PENDING_SETS_SCHEMA = 1u << 0, /* success makes schema_next the schema */
-	PENDING_IS_MULTI = 1u << 1,    /* several statements: an error does not say which took effect */
+	PENDING_IS_MULTI =
+		1u << 1, /* several statements: an error does not say which took effect */
 };
 
 struct mysql_pending {
@@ -136,7 +138,8 @@ struct mysql_state {
 
 	struct mysql_user user, user_next; /* _next: while COM_CHANGE_USER is under way */
 	struct mysql_name schema, schema_next;
-	uint8_t is_schema_pending; /* schema_next may be in force: a command that sets it has no reply yet */
+	uint8_t is_schema_pending; /* schema_next may be in force: a command that sets it has no
+				      reply yet */
 	uint8_t is_schema_lost;	   /* nobody knows what is in force */
 	uint8_t is_next_in_force;  /* a USE earlier in the same packet set it */
 
@@ -199,8 +202,9 @@ enum { MYSQL_HEADER = 4 };
 /* in.n is at least MYSQL_HEADER. */
 static inline struct mysql_packet mysql_packet_of(struct bytes in)
 {
-	return (struct mysql_packet){
-		.n = in.p[0] | (uint32_t)in.p[1] << 8 | (uint32_t)in.p[2] << 16, .sequence = in.p[3]};
+	return (struct mysql_packet){.n = in.p[0] | (uint32_t)in.p[1] << 8 |
+					  (uint32_t)in.p[2] << 16,
+				     .sequence = in.p[3]};
 }
 
 /* A length-encoded integer; NULL (0xfb) and 0xff are failures. */
@@ -225,27 +229,36 @@ const char *mysql_command_word(enum mysql_command command); /* NULL: no command 
 void mysql_put_text(struct mysql_draft *d, enum mysql_field field, struct bytes text);
 void mysql_put_number(struct mysql_draft *d, enum mysql_field field, uint64_t number);
 void mysql_put_word(struct mysql_draft *d, enum mysql_field field, const char *word);
-/* The schemas and tables that a statement touches, given what is in force; all text is as long-lived as d and s. */
+/* The schemas and tables that a statement touches, given what is in force; all text is as
+ * long-lived as d and s. */
 void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, const struct sql *s);
+/* One table of the schema in force. */
+void mysql_put_table(struct mysql_draft *d, const struct mysql_state *st, struct bytes name);
 void mysql_emit(const struct dis_sink *sink, enum dis_kind kind, const struct mysql_draft *d);
 /* command, verb and user: how every request begins. */
-void mysql_begin_request(struct mysql_draft *d, const struct mysql_state *st, enum mysql_command command,
-			 enum sql_verb verb);
+void mysql_begin_request(struct mysql_draft *d, const struct mysql_state *st,
+			 enum mysql_command command, enum sql_verb verb);
 
 /* ---------------------------------------------------------------- mysql_login.c */
 
-struct dis_result mysql_greeting(struct mysql_state *st, struct bytes in, const struct dis_sink *sink);
-struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in, const struct dis_sink *sink);
+struct dis_result mysql_greeting(struct mysql_state *st, struct bytes in,
+				 const struct dis_sink *sink);
+struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
+				  const struct dis_sink *sink);
 struct dis_result mysql_auth_from_client(struct mysql_state *st, struct bytes in);
 /* Of a body that is COM_CHANGE_USER's, behind the command byte; NULL or why it is refused. */
 const char *mysql_change_user(struct mysql_state *st, struct bytes body);
 
-/* ---------------------------------------------------------------- mysql_command.c, mysql_statement.c */
+/* ---------------------------------------------------------------- mysql_command.c,
+ * mysql_statement.c */
 
-struct dis_result mysql_command(struct mysql_state *st, struct bytes in, const struct dis_sink *sink);
+struct dis_result mysql_command(struct mysql_state *st, struct bytes in,
+				const struct dis_sink *sink);
 bool mysql_push(struct mysql_state *st, enum mysql_command command, unsigned flags, unsigned slot);
-struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in, const struct dis_sink *sink);
-struct dis_result mysql_statement_go_on(struct mysql_state *st, struct bytes in, const struct dis_sink *sink);
+struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in,
+					const struct dis_sink *sink);
+struct dis_result mysql_statement_go_on(struct mysql_state *st, struct bytes in,
+					const struct dis_sink *sink);
 /* The command sets the schema when it succeeds. */
 void mysql_expect_schema(struct mysql_state *st, struct bytes schema);
 
@@ -256,7 +269,8 @@ struct dis_result mysql_reply(struct mysql_state *st, struct bytes in, const str
 /* ---------------------------------------------------------------- mysql_prepared.c */
 
 /* Remembers what the draft of a PREPARE says; MYSQL_NO_SLOT when there is no room. */
-unsigned mysql_prepared_add(struct mysql_state *st, const struct mysql_draft *d, enum sql_verb verb);
+unsigned mysql_prepared_add(struct mysql_state *st, const struct mysql_draft *d,
+			    enum sql_verb verb);
 void mysql_prepared_ready(struct mysql_state *st, unsigned slot, uint32_t id);
 void mysql_prepared_drop(struct mysql_state *st, unsigned slot);
 void mysql_prepared_close(struct mysql_state *st, uint32_t id);

@@ -2,9 +2,9 @@
 /*
  * The text of COM_QUERY and COM_STMT_PREPARE, one statement a unit.
  *
- * A packet's text is shown to the tokeniser in pieces of MYSQL_CHUNK; where pieces begin and end follows from the
- * packet alone. A piece in which no statement ends is a unit without an event: what it began is judged with the
- * piece that completes it, before the server can have it whole.
+ * A packet's text is shown to the tokeniser in pieces of MYSQL_CHUNK; where pieces begin and end
+ * follows from the packet alone. A piece in which no statement ends is a unit without an event:
+ * what it began is judged with the piece that completes it, before the server can have it whole.
  */
 #include "mysql/mysql_state.h"
 
@@ -49,8 +49,8 @@ static bool skip_value(struct reader *r, unsigned type)
 	case 0xfa:
 	case 0xfb:
 	case 0xfc:
-	case 0xfd: /* VAR_STRING */
-	case 0xfe: /* STRING */
+	case 0xfd:				 /* VAR_STRING */
+	case 0xfe:				 /* STRING */
 		(void)mysql_read_lenenc_text(r); /* only its length matters */
 		return true;
 	default:
@@ -83,7 +83,8 @@ static bool skip_attributes(struct reader *r)
 
 /* ---------------------------------------------------------------- one statement */
 
-/* The schema that a command sets while another that sets one has no reply yet: then nobody knows. */
+/* The schema that a command sets while another that sets one has no reply yet: then nobody knows.
+ */
 void mysql_expect_schema(struct mysql_state *st, struct bytes schema)
 {
 	struct mysql_pending *last =
@@ -117,7 +118,8 @@ static void follow(struct mysql_state *st, const struct sql *s)
 	}
 }
 
-/* A prepared statement that would change how later text is read: executing it is not followed, so unproven. */
+/* A prepared statement that would change how later text is read: executing it is not followed, so
+ * unproven. */
 static void summarise(struct mysql_state *st, struct mysql_draft *d)
 {
 	struct mysql_pending *last =
@@ -204,7 +206,8 @@ static size_t take_piece(struct mysql_state *st, struct bytes text, const struct
 
 /* ---------------------------------------------------------------- packets */
 
-static struct dis_result unreadable(struct mysql_state *st, const struct dis_sink *sink, size_t seen)
+static struct dis_result unreadable(struct mysql_state *st, const struct dis_sink *sink,
+				    size_t seen)
 {
 	struct mysql_draft d;
 	mysql_begin_request(&d, st, (enum mysql_command)st->command, SQL_UNKNOWN);
@@ -216,7 +219,8 @@ static struct dis_result unreadable(struct mysql_state *st, const struct dis_sin
 	return mysql_done(seen, st->left - (seen - MYSQL_HEADER));
 }
 
-struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in, const struct dis_sink *sink)
+struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in,
+					const struct dis_sink *sink)
 {
 	const struct mysql_packet p = mysql_packet_of(in);
 	const size_t piece = p.n < MYSQL_CHUNK ? p.n : MYSQL_CHUNK;
@@ -232,7 +236,8 @@ struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in,
 	st->is_streaming = 1;
 	struct reader r = reader_of(bytes_slice(in, 0, MYSQL_HEADER + piece));
 	read_skip(&r, MYSQL_HEADER + 1);
-	if (st->command == COM_QUERY && (st->caps & CLIENT_QUERY_ATTRIBUTES) && !skip_attributes(&r))
+	if (st->command == COM_QUERY && (st->caps & CLIENT_QUERY_ATTRIBUTES) &&
+	    !skip_attributes(&r))
 		return unreadable(st, sink, MYSQL_HEADER + 1);
 	const size_t head = r.pos - MYSQL_HEADER;
 	st->left -= (uint32_t)head;
@@ -240,7 +245,8 @@ struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in,
 	return mysql_done(r.pos + take_piece(st, bytes_slice(in, r.pos, piece - head), sink), 0);
 }
 
-struct dis_result mysql_statement_go_on(struct mysql_state *st, struct bytes in, const struct dis_sink *sink)
+struct dis_result mysql_statement_go_on(struct mysql_state *st, struct bytes in,
+					const struct dis_sink *sink)
 {
 	size_t header = 0;
 	struct mysql_packet p = {.n = st->left};

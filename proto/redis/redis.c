@@ -2,18 +2,19 @@
 /*
  * Redis: RESP2 and RESP3, both directions.
  *
- * To the server, a unit is a command: an array of bulk strings. A command that is longer than a unit may be
- * is judged on the arguments at its begin (name, keys); from there on its arguments are only measured:
+ * To the server, a unit is a command: an array of bulk strings. A command that is longer than a
+ * unit may be is judged on the arguments at its begin (name, keys); from there on its arguments
+ * are only measured:
  *
  *	COMMAND --fits--> COMMAND
  *	        --long--> REST --argument--> REST ... --last argument--> COMMAND
  *
  * To the client, a unit is what is there of one answer; redis_reply.c remembers where it stands.
  *
- * What must stay true: the command that is judged is the one the server executes, so whatever the server
- * reads leniently (inline commands, any two bytes for a CRLF, empty arrays) is refused; and the database and
- * user that an event names include those in force when the server executes it (redis_session.h). That needs
- * the answers, so they must always be shown.
+ * What must stay true: the command that is judged is the one the server executes, so whatever
+ * the server reads leniently (inline commands, any two bytes for a CRLF, empty arrays) is
+ * refused; and the database and user that an event names include those in force when the server
+ * executes it (redis_session.h). That needs the answers, so they must always be shown.
  */
 #include "redis_keys.h"
 #include "redis_reply.h"
@@ -21,7 +22,8 @@
 
 enum { REDIS_DBS_SHOWN = 8, REDIS_ERROR_MAX = 32 };
 
-/* rest: arguments of a long command still to come; has_tail: the first of them was skipped but for its CRLF. */
+/* rest: arguments of a long command still to come; has_tail: the first of them was skipped but for
+ * its CRLF. */
 struct redis_state {
 	uint8_t is_claimed, has_tail;
 	uint32_t rest;
@@ -118,7 +120,8 @@ static void put_touched(struct draft *d, const struct redis_args *args,
 			put(d, field, args->v[t->at[i]]);
 }
 
-/* ---------------------------------------------------------------- database and user of a command */
+/* ---------------------------------------------------------------- database and user of a command
+ */
 
 static void also_db(const struct redis_args *args, size_t at, uint64_t *dbs, bool *is_known)
 {
@@ -260,15 +263,12 @@ static bool claim(struct redis_state *s, struct bytes in, const struct dis_sink 
 	return true;
 }
 
-static struct dis_result feed_command(struct redis_state *s, struct bytes in,
+static struct dis_result take_command(struct redis_state *s, struct bytes in,
 				      const struct dis_sink *sink)
 {
 	struct redis_args args;
 	struct redis_named named;
 	struct redis_wish wish;
-	struct dis_result r;
-	if (!claim(s, in, sink, &r))
-		return r;
 	const struct redis_walk walk = redis_walk(in, &args);
 	if (walk.status != DIS_DONE)
 		return walk.status == DIS_MORE ? more(in, walk.want)
@@ -284,7 +284,30 @@ static struct dis_result feed_command(struct redis_state *s, struct bytes in,
 	return done(walk.n, walk.skip);
 }
 
-/* What is there of a long command's arguments; nobody judges them, they only must end where they say. */
+/* One empty line between commands is an inline command of no words, which does nothing; mass
+ * insertion by redis-cli sends it. */
+static struct dis_result feed_command(struct redis_state *s, struct bytes in,
+				      const struct dis_sink *sink)
+{
+	const bool has_cr = s->is_claimed && in.p[0] == '\r';
+	struct dis_result r;
+	if (has_cr && in.n < 3)
+		return in.n == 2 && in.p[1] != '\n'
+			       ? refuse(DIS_MALFORMED, "a command that is no array")
+			       : more(in, 3);
+	const size_t lead = has_cr && in.p[1] == '\n' ? 2 : 0;
+	const struct bytes rest = bytes_from(in, lead);
+	if (claim(s, rest, sink, &r))
+		r = take_command(s, rest, sink);
+	if (r.status == DIS_MORE)
+		r.want += lead;
+	if (r.status == DIS_DONE)
+		r.consumed += lead;
+	return r;
+}
+
+/* What is there of a long command's arguments; nobody judges them, they only must end where they
+ * say. */
 static struct dis_result feed_rest(struct redis_state *s, struct bytes in)
 {
 	size_t at = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The commands with a grammar of their own are read as the server's executing code reads them, not as its
- * key specifications guess ("the first STREAMS"): a consumer may be named STREAMS.
+ * The commands with a grammar of their own are read as the server's executing code reads them, not
+ * as its key specifications guess ("the first STREAMS"): a consumer may be named STREAMS.
  */
 #include "redis_keys.h"
 
@@ -178,14 +178,12 @@ static void touch_migrate(const struct redis_args *args, struct redis_touched *o
 		out->is_unproven = true;
 		return;
 	}
-	if (args->v[3].n)
-		touch(args, out, 3, REDIS_RANGE);
-	for (size_t i = 6; i < args->total && !out->is_unproven;) {
-		if (is_word(args, i, "KEYS")) {
+	bool has_list = false;
+	for (size_t i = 6; i < args->total && !has_list && !out->is_unproven;) {
+		has_list = is_word(args, i, "KEYS");
+		if (has_list)
 			touch_range(args, out, i + 1, args->total - 1, 1, REDIS_RANGE);
-			return;
-		}
-		if (is_word(args, i, "COPY") || is_word(args, i, "REPLACE"))
+		else if (is_word(args, i, "COPY") || is_word(args, i, "REPLACE"))
 			i++;
 		else if (is_word(args, i, "AUTH"))
 			i += 2;
@@ -194,6 +192,9 @@ static void touch_migrate(const struct redis_args *args, struct redis_touched *o
 		else
 			out->is_unproven = true;
 	}
+	/* Without a list the one key is meant, even the empty one; with a list it must be empty. */
+	if (!has_list || args->v[3].n)
+		touch(args, out, 3, REDIS_RANGE);
 }
 
 static void touch_by(const struct redis_spec *spec, const struct redis_args *args,

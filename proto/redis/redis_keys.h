@@ -2,8 +2,8 @@
 /*
  * Which command the arguments are, and which of them are keys or channels.
  *
- * "Unproven" is the answer whenever the server might see another key than those listed: the command is not
- * in the table, its options are not the known ones, a position lies outside what is known.
+ * "Unproven" is the answer whenever the server might see another key than those listed: the command
+ * is not in the table, its options are not the known ones, a position lies outside what is known.
  */
 #ifndef REDIS_KEYS_H
 #define REDIS_KEYS_H
@@ -22,7 +22,8 @@ struct redis_touched {
 	bool is_unproven;
 };
 
-/* row: NULL when the table does not know the command. label: its name as policy spells it, lower case. */
+/* row: NULL when the table does not know the command. label: its name as policy spells it, lower
+ * case. */
 struct redis_named {
 	const struct redis_command *row;
 	uint8_t label[REDIS_LABEL_MAX];

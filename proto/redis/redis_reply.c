@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An element is whole at its header, unless it is an aggregate or a bulk string; then what
+ * surrounds it lacks one less, and may be whole too. An attribute stands before an element and
+ * counts for none.
+ */
 #include "redis_reply.h"
 
 static struct redis_element fault(enum dis_status status, const char *why)

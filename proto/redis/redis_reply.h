@@ -2,8 +2,8 @@
 /*
  * The framing of answers, RESP2 and RESP3: where one ends, whatever it holds.
  *
- * Answers may be larger than any buffer, so the state is a stack of how many elements each open aggregate
- * still lacks, and bulk strings are skipped.
+ * Answers may be larger than any buffer, so the state is a stack of how many elements each open
+ * aggregate still lacks, and bulk strings are skipped.
  */
 #ifndef REDIS_REPLY_H
 #define REDIS_REPLY_H
@@ -13,16 +13,17 @@
 /* The server nests five deep by itself; scripts may go further. */
 enum { REDIS_DEPTH_MAX = 16 };
 
-/* depth aggregates are open; left[i] elements are missing in each, at least 1. attributes: bit i is set
- * when aggregate i is an attribute, which is no element of what surrounds it. has_tail: a bulk string was
- * skipped and its CRLF comes next. Zeroed: between answers. */
+/* depth aggregates are open; left[i] elements are missing in each, at least 1. attributes: bit i is
+ * set when aggregate i is an attribute, which is no element of what surrounds it. has_tail: a bulk
+ * string was skipped and its CRLF comes next. Zeroed: between answers. */
 struct redis_reply {
 	uint64_t left[REDIS_DEPTH_MAX];
 	uint32_t attributes;
 	uint8_t depth, has_tail;
 };
 
-/* One element's header or one bulk string's end. line: the header without CRLF, empty for an end. */
+/* One element's header, or one bulk string's end. line: the header without CRLF; empty for an end.
+ */
 struct redis_element {
 	enum dis_status status;
 	const char *why;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * In a transaction the answer is +QUEUED and the command may or may not run later: its value stays possible
- * until an answer +OK to a later one proves that no transaction is open any more.
+ * In a transaction the answer is +QUEUED and the command may or may not run later: its value stays
+ * possible until an answer +OK to a later one proves that no transaction is open any more.
  */
 #include "redis_session.h"
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is in force on a connection, database and user, when the requests that change it may be refused.
+ * What is in force on a connection, database and user, when the requests that change it may be
+ * refused.
  *
- * While a SELECT or a login is unanswered, the requests behind it may run under either value, so each
- * carries all of them. The server's answer, matched by order, leaves the one that is true. Answers of
- * ordinary commands are only counted, so any number of them may be under way; those that change something
- * have a bounded table.
+ * While a SELECT or a login is unanswered, the requests behind it may run under either value, so
+ * each carries all of them. The server's answer, matched by order, leaves the one that is true.
+ * Answers of ordinary commands are only counted, so any number of them may be under way; those that
+ * change something have a bounded table.
  *
- * Some commands end the matching of answers by order for good (SUBSCRIBE, MONITOR, CLIENT REPLY): from then
- * on every value ever asked for stays possible. That can refuse too much, never too little.
+ * Some commands end the matching of answers by order for good (SUBSCRIBE, MONITOR, CLIENT REPLY):
+ * from then on every value ever asked for stays possible. That can refuse too much, never too
+ * little.
  */
 #ifndef REDIS_SESSION_H
 #define REDIS_SESSION_H
@@ -42,9 +44,10 @@ struct redis_pending {
 	uint8_t change, db;
 };
 
-/* n_plain: answers awaited behind the last pending one. dbs: bit per database that may be in force, 0 means
- * the first alone. user: in force; of no length means "default". is_losing: a REDIS_LOSE is under way;
- * is_lost: past it. Two rings: pending, and in the same order the users that its logins and resets ask for. */
+/* n_plain: answers awaited behind the last pending one. dbs: bit per database that may be in force,
+ * 0 means the first alone. user: in force; of no length means "default". is_losing: a REDIS_LOSE is
+ * under way; is_lost: past it. Two rings: pending, and in the same order the users that its logins
+ * and resets ask for. */
 struct redis_session {
 	uint64_t n_plain, dbs;
 	uint8_t first, n_pending, first_login, n_logins;
@@ -65,8 +68,8 @@ bool redis_wish(const struct redis_named *named, const struct redis_args *args,
 		struct redis_wish *out);
 /* The command was judged and will reach the server. False: the table is full, nothing changed. */
 bool redis_expect(struct redis_session *s, const struct redis_wish *wish);
-/* An answer begins with this line (type byte included, CRLF not). The change that it was awaited for, with
- * *user set when a login took effect; or false when no answer was awaited. */
+/* An answer begins with this line (type byte included, CRLF not). The change that it was awaited
+ * for, with *user set when a login took effect; or false when no answer was awaited. */
 bool redis_answer(struct redis_session *s, struct bytes line, enum redis_change *out,
 		  struct bytes *user);
 /* The next answer is that to PSYNC or SYNC. */

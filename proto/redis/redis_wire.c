@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The walk over a command decides by the bytes in order, never by how many of them are there: an argument
- * that ends behind REDIS_HEAD_MAX makes the command a long one, at its header, however much has arrived.
+ * The walk over a command decides by the bytes in order, never by how many of them are there: an
+ * argument that ends behind REDIS_HEAD_MAX makes the command a long one, at its header, however
+ * much has arrived.
  */
 #include "redis_wire.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The life of a statement, and the names that it leaves behind. sql.h says what this folder is for. */
+/* The life of a statement, and the names that it leaves behind. sql.h says what this folder is for.
+ */
 #include "sql/sql.h"
 
 #include "sql/sql_grammar.h"
@@ -96,8 +97,9 @@ void sql_end_statement(struct sql *s)
 		dispatch(s);
 	if (!is_whole(s))
 		sql_doubt(s);
-	if (s->is_unproven && (s->verb == SQL_SET || s->verb == SQL_SET_GLOBAL || s->verb == SQL_UNKNOWN ||
-			       s->verb == SQL_CALL || s->verb == SQL_EXECUTE || s->is_lost))
+	if (s->is_unproven &&
+	    (s->verb == SQL_SET || s->verb == SQL_SET_GLOBAL || s->verb == SQL_UNKNOWN ||
+	     s->verb == SQL_CALL || s->verb == SQL_EXECUTE || s->is_lost))
 		s->effects |= SQL_LOSES_LEXING;
 }
 
@@ -129,7 +131,8 @@ bool sql_keep_name(struct sql *s, uint16_t *at, uint8_t *n)
 
 static bool is_same(const struct sql *s, const struct sql_table *a, const struct sql_table *b)
 {
-	return bytes_equal(sql_name(s, a->schema_at, a->schema_n), sql_name(s, b->schema_at, b->schema_n)) &&
+	return bytes_equal(sql_name(s, a->schema_at, a->schema_n),
+			   sql_name(s, b->schema_at, b->schema_n)) &&
 	       bytes_equal(sql_name(s, a->name_at, a->name_n), sql_name(s, b->name_at, b->name_n));
 }
 

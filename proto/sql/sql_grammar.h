@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between the files of this folder only: how a token goes from the tokeniser through the grammar. */
+/* Between the files of this folder only: how a token goes from the tokeniser through the grammar.
+ */
 #ifndef SQL_GRAMMAR_H
 #define SQL_GRAMMAR_H
 
@@ -119,8 +120,8 @@ enum sql_head {
 	SQL_H_SCHEMA,  /* IF NOT EXISTS, then a schema */
 	SQL_H_TRUNCATE,
 	SQL_H_SHOW,
-	SQL_H_SHOW_IN,	   /* SHOW TABLES: up to FROM or the end */
-	SQL_H_SHOW_OF,	   /* SHOW COLUMNS: up to FROM */
+	SQL_H_SHOW_IN, /* SHOW TABLES: up to FROM or the end */
+	SQL_H_SHOW_OF, /* SHOW COLUMNS: up to FROM */
 	SQL_H_SHOW_CREATE,
 	SQL_H_SHOW_SCHEMA, /* SHOW COLUMNS FROM t FROM: its schema */
 	SQL_H_EXPLAIN,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How statements begin, up to the first table or the first query. A beginning that is not written here is
- * unproven.
+ * How statements begin, up to the first table or the first query. A beginning that is not written
+ * here is unproven.
  */
 #include "sql/sql_head.h"
 
 /* ---------------------------------------------------------------- the first word */
 
-/* A statement by its first word: the verb, then where to go on. `rest` is SQL_S_HEAD when `head` says it. */
+/* A statement by its first word: the verb, then where to go on. `rest` is SQL_S_HEAD when `head`
+ * says it. */
 static const struct opening {
 	uint8_t word, verb, head, rest;
 	bool is_unproven;
@@ -92,7 +93,8 @@ void sql_head_start(struct sql *s)
 	head_rest(s, SQL_S_REST);
 }
 
-/* ---------------------------------------------------------------- rows are written, read, removed */
+/* ---------------------------------------------------------------- rows are written, read, removed
+ */
 
 /* The query that WITH named last can be referred to from here on. */
 static void keep_cte(struct sql *s)
@@ -129,7 +131,8 @@ static void on_with(struct sql *s)
 		keep_cte(s);
 		head_query(s);
 	} else if (HEAD_IS(s, SQL_W_UPDATE, SQL_W_DELETE, SQL_W_INSERT, SQL_W_REPLACE)) {
-		s->n_ctes = 0; /* what is written to is never a CTE; that it is read counts as a table */
+		s->n_ctes = 0; /* what is written to is never a CTE; that it is read counts as a
+				  table */
 		sql_head_start(s);
 	} else if (sql_is_name(s) && s->cte.name_n == 0) {
 		(void)sql_keep_name(s, &s->cte.name_at, &s->cte.name_n); /* it doubts by itself */
@@ -140,7 +143,8 @@ static void on_with(struct sql *s)
 
 static void on_insert(struct sql *s)
 {
-	if (!HEAD_IS(s, SQL_W_LOW_PRIORITY, SQL_W_DELAYED, SQL_W_HIGH_PRIORITY, SQL_W_IGNORE, SQL_W_INTO))
+	if (!HEAD_IS(s, SQL_W_LOW_PRIORITY, SQL_W_DELAYED, SQL_W_HIGH_PRIORITY, SQL_W_IGNORE,
+		     SQL_W_INTO))
 		head_refs_with(s, SQL_C_INSERT);
 }
 
@@ -204,7 +208,8 @@ static void on_maintain(struct sql *s)
 		head_refs(s, SQL_C_LIST);
 	else if (sql_is_word(s, SQL_W_SELECT) && s->verb == SQL_ANALYZE)
 		sql_head_start(s);
-	else if (!sql_is_word(s, SQL_W_LOCAL) && !bytes_is_nocase(sql_text(s), "no_write_to_binlog"))
+	else if (!sql_is_word(s, SQL_W_LOCAL) &&
+		 !bytes_is_nocase(sql_text(s), "no_write_to_binlog"))
 		sql_doubt(s);
 }
 
@@ -220,7 +225,8 @@ static void on_flush(struct sql *s)
 {
 	if (HEAD_IS(s, SQL_W_TABLE, SQL_W_TABLES))
 		head_go(s, SQL_H_FLUSH_TABLES);
-	else if (!sql_is_word(s, SQL_W_LOCAL) && !bytes_is_nocase(sql_text(s), "no_write_to_binlog"))
+	else if (!sql_is_word(s, SQL_W_LOCAL) &&
+		 !bytes_is_nocase(sql_text(s), "no_write_to_binlog"))
 		head_rest(s, SQL_S_REST);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files share that read the beginnings of statements: sql_head.c, sql_object.c, sql_show.c, sql_set.c. */
+/* What the files share that read the beginnings of statements: sql_head.c, sql_object.c,
+ * sql_show.c, sql_set.c. */
 #ifndef SQL_HEAD_H
 #define SQL_HEAD_H
 
@@ -50,9 +51,9 @@ static inline bool head_is_any(const struct sql *s, const enum sql_word *words, 
 	return false;
 }
 
-#define HEAD_IS(s, ...)                                                                             \
-	head_is_any(s, (const enum sql_word[]){__VA_ARGS__},                                            \
-	       sizeof((const enum sql_word[]){__VA_ARGS__}) / sizeof(enum sql_word))
+#define HEAD_IS(s, ...)                                                                            \
+	head_is_any(s, (const enum sql_word[]){__VA_ARGS__},                                       \
+		    sizeof((const enum sql_word[]){__VA_ARGS__}) / sizeof(enum sql_word))
 
 /* A statement begins with this token; EXPLAIN keeps its own verb. */
 void sql_head_start(struct sql *s);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tokeniser: one byte, one step. A step either takes its byte or ends the token before it and asks to see
- * the byte again, from the blank state, so every byte is seen at most twice.
+ * The tokeniser: one byte, one step. A step either takes its byte or ends the token before it and
+ * asks to see the byte again, from the blank state, so every byte is seen at most twice.
  *
- * It reads as the servers do with their usual sql_mode (backslash escapes, "text" is a string) and a character
- * set whose bytes below 0x80 are ASCII. Where MySQL and MariaDB, or their versions, read differently, the text
- * is lost: unproven to its end.
+ * It reads as the servers do with their usual sql_mode (backslash escapes, "text" is a string) and
+ * a character set whose bytes below 0x80 are ASCII. Where MySQL and MariaDB, or their versions,
+ * read differently, the text is lost: unproven to its end.
  */
 #include "sql/sql_grammar.h"
 
@@ -37,7 +37,8 @@ enum lex {
 	L_BACKSLASH,
 };
 
-/* A version comment is executed by every server of interest below this number; MariaDB skips those from it on. */
+/* A version comment is executed by every server of interest below this number; MariaDB skips those
+ * from it on. */
 enum { VERSION_TOO_NEW = 50700, VERSION_DIGITS = 5 };
 
 static bool is_blank(uint8_t c)
@@ -98,7 +99,8 @@ static void check_letter(struct sql *s, uint8_t c)
 		lose(s);
 }
 
-/* ---------------------------------------------------------------- steps: true when the byte was taken */
+/* ---------------------------------------------------------------- steps: true when the byte was
+ * taken */
 
 static void step_other(struct sql *s, uint8_t c)
 {
@@ -106,7 +108,11 @@ static void step_other(struct sql *s, uint8_t c)
 	case '\'':
 	case '"':
 	case '`':
-		begin(s, c == '`' ? SQL_T_QUOTED : c == '"' ? SQL_T_DOUBLE : SQL_T_STRING, L_QUOTED);
+		begin(s,
+		      c == '`'	 ? SQL_T_QUOTED
+		      : c == '"' ? SQL_T_DOUBLE
+				 : SQL_T_STRING,
+		      L_QUOTED);
 		s->quote = c;
 		break;
 	case '-':
@@ -171,7 +177,8 @@ static bool step_word(struct sql *s, uint8_t c)
 	return true;
 }
 
-/* Digits followed by letters are a name, 1e5 and 1.5 are numbers. A letter right after those is never written. */
+/* Digits followed by letters are a name, 1e5 and 1.5 are numbers. A letter right after those is
+ * never written. */
 static bool step_digits(struct sql *s, uint8_t c)
 {
 	if (is_digit(c)) {

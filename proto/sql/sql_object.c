@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* CREATE, ALTER, DROP, RENAME, TRUNCATE, and what may follow a table in the statements that are no queries. */
+/* CREATE, ALTER, DROP, RENAME, TRUNCATE, and what may follow a table in the statements that are no
+ * queries. */
 #include "sql/sql_head.h"
 
-/* Engines that keep their rows in the table itself. Others reach files, other tables or other servers. */
-static const char *const own_engines[] = {"innodb", "myisam", "aria",	 "memory",  "heap",
+/* Engines that keep their rows in the table itself. Others reach files, other tables or other
+ * servers. */
+static const char *const own_engines[] = {"innodb",  "myisam", "aria",	     "memory",	"heap",
 					  "archive", "ndb",    "ndbcluster", "rocksdb", "xtradb"};
 
 enum { OBJECT_WORDS_MAX = 24 }; /* of a CREATE before the kind of object */
@@ -34,22 +36,23 @@ static void on_kind(struct sql *s)
 	}
 }
 
-/* OR REPLACE, TEMPORARY, ALGORITHM = x, DEFINER = a@b, SQL SECURITY x: none of them is a kind of object. */
+/* OR REPLACE, TEMPORARY, ALGORITHM = x, DEFINER = a@b, SQL SECURITY x: none of them is a kind of
+ * object. */
 static void on_object(struct sql *s)
 {
 	const bool is_value = s->previous_kind == SQL_T_PUNCT && s->previous_byte == '=';
-	const bool is_plain = HEAD_IS(s, SQL_W_REPLACE, SQL_W_TEMPORARY, SQL_W_UNIQUE, SQL_W_FULLTEXT,
-				      SQL_W_SPATIAL, SQL_W_IGNORE) ||
+	const bool is_plain = HEAD_IS(s, SQL_W_REPLACE, SQL_W_TEMPORARY, SQL_W_UNIQUE,
+				      SQL_W_FULLTEXT, SQL_W_SPATIAL, SQL_W_IGNORE) ||
 			      bytes_is_nocase(sql_text(s), "or");
 	const bool is_security = bytes_is_nocase(sql_text(s), "sql") ||
 				 bytes_is_nocase(sql_text(s), "security") ||
 				 bytes_is_nocase(sql_text(s), "invoker");
 	if (++s->n_words > OBJECT_WORDS_MAX || s->token.kind == SQL_T_END)
 		sql_doubt(s);
-	else if (is_value || is_plain || is_security || HEAD_IS(s, SQL_W_ALGORITHM, SQL_W_DEFINER) ||
-		 s->token.kind == SQL_T_VAR || s->token.kind == SQL_T_STRING ||
-		 s->token.kind == SQL_T_QUOTED || sql_is_punct(s, '=') || sql_is_punct(s, '(') ||
-		 sql_is_punct(s, ')'))
+	else if (is_value || is_plain || is_security ||
+		 HEAD_IS(s, SQL_W_ALGORITHM, SQL_W_DEFINER) || s->token.kind == SQL_T_VAR ||
+		 s->token.kind == SQL_T_STRING || s->token.kind == SQL_T_QUOTED ||
+		 sql_is_punct(s, '=') || sql_is_punct(s, '(') || sql_is_punct(s, ')'))
 		return;
 	else
 		on_kind(s);
@@ -188,7 +191,8 @@ static bool tail_of_create(struct sql *s)
 	if (sql_is_word(s, SQL_W_LIKE)) {
 		head_refs(s, SQL_C_ONE);
 	} else if (sql_is_word(s, SQL_W_SELECT) ||
-		   (s->previous_word == SQL_W_AS && HEAD_IS(s, SQL_W_WITH, SQL_W_TABLE, SQL_W_VALUES))) {
+		   (s->previous_word == SQL_W_AS &&
+		    HEAD_IS(s, SQL_W_WITH, SQL_W_TABLE, SQL_W_VALUES))) {
 		head_query(s);
 	} else {
 		return takes_option(s);
@@ -196,7 +200,8 @@ static bool tail_of_create(struct sql *s)
 	return true;
 }
 
-/* Right after the table, or anywhere later in the definition; false: a word of the definition's own. */
+/* Right after the table, or anywhere later in the definition; false: a word of the definition's
+ * own. */
 static bool tail_of_definition(struct sql *s)
 {
 	if (sql_top(s)->state == SQL_S_SKIP)

@@ -2,10 +2,11 @@
 /*
  * Queries, at any depth: where a name is a table's.
  *
- * A table can be reached only through words that every server reserves (FROM, JOIN, INTO, TABLE, ...). So the
- * grammar need not understand expressions; it must understand each of these words where it stands, and where
- * it does not, the statement is unproven. Words that only some servers reserve (OFFSET, WINDOW, EXCEPT) may be
- * aliases: then what they would begin must not hide a table.
+ * A table can be reached only through words that every server reserves (FROM, JOIN, INTO, TABLE,
+ * ...). So the grammar need not understand expressions; it must understand each of these words
+ * where it stands, and where it does not, the statement is unproven. Words that only some servers
+ * reserve (OFFSET, WINDOW, EXCEPT) may be aliases: then what they would begin must not hide a
+ * table.
  */
 #include "sql/sql_grammar.h"
 
@@ -33,7 +34,7 @@ static void set(struct sql *s, unsigned flag)
 static void begin_refs(struct sql *s, enum sql_clause clause)
 {
 	sql_top(s)->clause = (uint8_t)clause;
-	sql_top(s)->flags &= (uint8_t)~(SQL_F_ALIASED | SQL_F_DERIVED);
+	sql_top(s)->flags &= (uint8_t) ~(SQL_F_ALIASED | SQL_F_DERIVED);
 	go(s, SQL_S_REF);
 }
 
@@ -58,7 +59,8 @@ static void pop(struct sql *s)
 		s->depth--;
 }
 
-/* `name (` in an expression may run what somebody stored in the database, unless the name is the server's. */
+/* `name (` in an expression may run what somebody stored in the database, unless the name is the
+ * server's. */
 static void open_in_expression(struct sql *s)
 {
 	const bool is_name = s->previous_kind == SQL_T_QUOTED || s->previous_kind == SQL_T_WORD;
@@ -127,10 +129,12 @@ static void on_open(struct sql *s)
 	}
 }
 
-/* Inside a statement the names of WITH are not remembered: a table of that name counts as a table. */
+/* Inside a statement the names of WITH are not remembered: a table of that name counts as a table.
+ */
 static void on_with(struct sql *s)
 {
-	if (sql_is_word(s, SQL_W_SELECT) || sql_is_word(s, SQL_W_VALUES) || sql_is_word(s, SQL_W_TABLE))
+	if (sql_is_word(s, SQL_W_SELECT) || sql_is_word(s, SQL_W_VALUES) ||
+	    sql_is_word(s, SQL_W_TABLE))
 		(void)begins_query(s); /* these three are its words */
 	else if (sql_is_punct(s, '('))
 		sql_push(s, SQL_S_WITH, s->previous_word == SQL_W_AS ? SQL_K_QUERY : SQL_K_SKIP, 0);
@@ -185,7 +189,8 @@ static void on_expression(struct sql *s)
 		sql_doubt(s);
 	else if (s->token.kind != SQL_T_WORD || s->token.is_part)
 		return;
-	else if (is_from_list && (sql_is_word(s, SQL_W_JOIN) || sql_is_word(s, SQL_W_STRAIGHT_JOIN)))
+	else if (is_from_list &&
+		 (sql_is_word(s, SQL_W_JOIN) || sql_is_word(s, SQL_W_STRAIGHT_JOIN)))
 		begin_refs(s, (enum sql_clause)sql_top(s)->clause);
 	else if (is_from_list && sql_is_word(s, SQL_W_KEY) && s->previous_word == SQL_W_DUPLICATE)
 		go(s, SQL_S_EXPR);
@@ -236,7 +241,8 @@ static void hold(struct sql *s)
 
 static void on_ref(struct sql *s)
 {
-	const bool in_query = sql_top(s)->clause == SQL_C_FROM || sql_top(s)->clause == SQL_C_UPDATE ||
+	const bool in_query = sql_top(s)->clause == SQL_C_FROM ||
+			      sql_top(s)->clause == SQL_C_UPDATE ||
 			      sql_top(s)->clause == SQL_C_DELETE;
 	if (sql_is_punct(s, '(') && in_query) {
 		set(s, SQL_F_DERIVED);
@@ -289,13 +295,15 @@ static void on_part(struct sql *s)
 /* The words of joins and hints; true when the token was one. */
 static bool takes_join_word(struct sql *s)
 {
-	if (sql_is_punct(s, ',') || sql_is_word(s, SQL_W_JOIN) || sql_is_word(s, SQL_W_STRAIGHT_JOIN))
+	if (sql_is_punct(s, ',') || sql_is_word(s, SQL_W_JOIN) ||
+	    sql_is_word(s, SQL_W_STRAIGHT_JOIN))
 		begin_refs(s, (enum sql_clause)sql_top(s)->clause);
 	else if (sql_is_word(s, SQL_W_AS))
 		go(s, SQL_S_ALIAS);
-	else if (sql_is_word(s, SQL_W_ON) || sql_is_word(s, SQL_W_USING) || sql_is_word(s, SQL_W_INNER) ||
-		 sql_is_word(s, SQL_W_CROSS) || sql_is_word(s, SQL_W_LEFT) ||
-		 sql_is_word(s, SQL_W_RIGHT) || sql_is_word(s, SQL_W_NATURAL))
+	else if (sql_is_word(s, SQL_W_ON) || sql_is_word(s, SQL_W_USING) ||
+		 sql_is_word(s, SQL_W_INNER) || sql_is_word(s, SQL_W_CROSS) ||
+		 sql_is_word(s, SQL_W_LEFT) || sql_is_word(s, SQL_W_RIGHT) ||
+		 sql_is_word(s, SQL_W_NATURAL))
 		go(s, SQL_S_ON);
 	else if (sql_is_word(s, SQL_W_USE) || sql_is_word(s, SQL_W_FORCE) ||
 		 sql_is_word(s, SQL_W_IGNORE) || sql_is_word(s, SQL_W_PARTITION))
@@ -317,7 +325,8 @@ static void on_tail(struct sql *s)
 {
 	if (sql_head_tail(s) || takes_join_word(s))
 		return;
-	if (sql_is_word(s, SQL_W_OFFSET) || sql_is_word(s, SQL_W_WINDOW) || sql_is_word(s, SQL_W_RETURNING))
+	if (sql_is_word(s, SQL_W_OFFSET) || sql_is_word(s, SQL_W_WINDOW) ||
+	    sql_is_word(s, SQL_W_RETURNING))
 		go(s, SQL_S_DOUBT);
 	else if (is_clause_word(s))
 		go(s, SQL_S_EXPR);
@@ -355,7 +364,8 @@ static void on_skip(struct sql *s)
 	else if (sql_is_punct(s, ')'))
 		pop(s);
 	else if (sql_is_word(s, SQL_W_REFERENCES) ||
-		 (sql_is_word(s, SQL_W_LIKE) && s->previous_kind == SQL_T_PUNCT && s->previous_byte == '('))
+		 (sql_is_word(s, SQL_W_LIKE) && s->previous_kind == SQL_T_PUNCT &&
+		  s->previous_byte == '('))
 		begin_refs(s, SQL_C_REFERENCES);
 	else if (sql_is_word(s, SQL_W_UNION))
 		sql_doubt(s);

@@ -1,24 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SET. Two settings change how the server reads later statements: the character set of their text, and
- * sql_mode. Only values that keep the tokeniser right are proven; after any other, nothing is.
+ * SET. Two settings change how the server reads later statements: the character set of their text,
+ * and sql_mode. Only values that keep the tokeniser right are proven; after any other, nothing is.
  */
 #include "sql/sql_head.h"
 
 /* Quotes, backslashes and comments mean the same under these. */
-static const char *const safe_modes[] = {
-	"allow_invalid_dates", "empty_string_is_null", "error_for_division_by_zero",
-	"high_not_precedence", "ignore_space", "mysql323", "mysql40", "no_auto_create_user",
-	"no_auto_value_on_zero", "no_dir_in_create", "no_engine_substitution", "no_field_options",
-	"no_key_options", "no_table_options", "no_unsigned_subtraction", "no_zero_date", "no_zero_in_date",
-	"only_full_group_by", "pad_char_to_full_length", "pipes_as_concat", "real_as_float",
-	"simultaneous_assignment", "strict_all_tables", "strict_trans_tables",
-	"time_round_fractional", "time_truncate_fractional", "traditional", "default"};
+static const char *const safe_modes[] = {"allow_invalid_dates",
+					 "empty_string_is_null",
+					 "error_for_division_by_zero",
+					 "high_not_precedence",
+					 "ignore_space",
+					 "mysql323",
+					 "mysql40",
+					 "no_auto_create_user",
+					 "no_auto_value_on_zero",
+					 "no_dir_in_create",
+					 "no_engine_substitution",
+					 "no_field_options",
+					 "no_key_options",
+					 "no_table_options",
+					 "no_unsigned_subtraction",
+					 "no_zero_date",
+					 "no_zero_in_date",
+					 "only_full_group_by",
+					 "pad_char_to_full_length",
+					 "pipes_as_concat",
+					 "real_as_float",
+					 "simultaneous_assignment",
+					 "strict_all_tables",
+					 "strict_trans_tables",
+					 "time_round_fractional",
+					 "time_truncate_fractional",
+					 "traditional",
+					 "default"};
 
-/* Every byte below 0x80 is the ASCII character, wherever it stands. Not so in gbk, big5, sjis, ucs2 ... */
+/* Every byte below 0x80 is the ASCII character, wherever it stands. Not so in gbk, big5, sjis, ucs2
+ * ... */
 static const char *const utf8_charsets[] = {"utf8", "utf8mb3", "utf8mb4"};
-static const char *const byte_charsets[] = {"ascii",  "binary", "cp1250", "cp1251", "cp1256", "cp1257",
-					    "koi8r",  "koi8u",	"latin1", "latin2", "latin5", "latin7"};
+static const char *const byte_charsets[] = {"ascii",  "binary", "cp1250", "cp1251",
+					    "cp1256", "cp1257", "koi8r",  "koi8u",
+					    "latin1", "latin2", "latin5", "latin7"};
 
 #define SQL_N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -38,16 +60,19 @@ static void lose(struct sql *s)
 
 static bool is_value(const struct sql *s)
 {
-	return (s->token.kind == SQL_T_WORD || s->token.kind == SQL_T_STRING) && s->token.n <= SQL_TOKEN_MAX;
+	return (s->token.kind == SQL_T_WORD || s->token.kind == SQL_T_STRING) &&
+	       s->token.n <= SQL_TOKEN_MAX;
 }
 
 static void on_mode(struct sql *s)
 {
-	bool is_safe = is_value(s) || (s->token.kind == SQL_T_DOUBLE && s->token.n <= SQL_TOKEN_MAX);
+	bool is_safe =
+		is_value(s) || (s->token.kind == SQL_T_DOUBLE && s->token.n <= SQL_TOKEN_MAX);
 	struct bytes rest = sql_text(s);
 	while (is_safe && rest.n) {
 		const size_t at = bytes_find(rest, ',');
-		is_safe = at == 0 || is_one_of(bytes_slice(rest, 0, at), safe_modes, SQL_N(safe_modes));
+		is_safe = at == 0 ||
+			  is_one_of(bytes_slice(rest, 0, at), safe_modes, SQL_N(safe_modes));
 		rest = bytes_from(rest, at + 1);
 	}
 	if (!is_safe)
@@ -60,7 +85,7 @@ static void on_charset(struct sql *s)
 	if (sql_is_word(s, SQL_W_SET) && s->previous_word == SQL_W_CHARACTER)
 		return;
 	const struct bytes text = sql_text(s);
-	s->effects &= (uint8_t)~(SQL_SETS_UTF8 | SQL_SETS_BYTES);
+	s->effects &= (uint8_t) ~(SQL_SETS_UTF8 | SQL_SETS_BYTES);
 	if (is_value(s) && is_one_of(text, utf8_charsets, SQL_N(utf8_charsets)))
 		s->effects |= SQL_SETS_UTF8;
 	else if (is_value(s) && (is_one_of(text, byte_charsets, SQL_N(byte_charsets)) ||
@@ -114,7 +139,8 @@ static void on_variable(struct sql *s)
 	on_name(s, name);
 }
 
-/* SET PASSWORD, SET ROLE, SET DEFAULT ROLE are about accounts; true when it was one, or no assignment at all. */
+/* SET PASSWORD, SET ROLE, SET DEFAULT ROLE are about accounts; true when it was one, or no
+ * assignment at all. */
 static bool takes_other(struct sql *s)
 {
 	if (HEAD_IS(s, SQL_W_PASSWORD, SQL_W_ROLE, SQL_W_DEFAULT)) {

@@ -62,7 +62,8 @@ static void on_show_schema(struct sql *s)
 	else if (!sql_is_name(s) || s->tables[0].schema_n != 0)
 		sql_doubt(s);
 	else
-		(void)sql_keep_name(s, &s->tables[0].schema_at, &s->tables[0].schema_n); /* doubts itself */
+		(void)sql_keep_name(s, &s->tables[0].schema_at,
+				    &s->tables[0].schema_n); /* doubts itself */
 	head_rest(s, SQL_S_EXPR);
 }
 
@@ -73,8 +74,9 @@ static void on_explain(struct sql *s)
 	if (HEAD_IS(s, SQL_W_EXTENDED, SQL_W_PARTITIONS, SQL_W_ANALYZE, SQL_W_FORMAT) ||
 	    sql_is_punct(s, '=') || is_value)
 		return;
-	if (sql_is_punct(s, '(') || HEAD_IS(s, SQL_W_SELECT, SQL_W_INSERT, SQL_W_REPLACE, SQL_W_UPDATE,
-					    SQL_W_DELETE, SQL_W_WITH, SQL_W_TABLE, SQL_W_VALUES)) {
+	if (sql_is_punct(s, '(') ||
+	    HEAD_IS(s, SQL_W_SELECT, SQL_W_INSERT, SQL_W_REPLACE, SQL_W_UPDATE, SQL_W_DELETE,
+		    SQL_W_WITH, SQL_W_TABLE, SQL_W_VALUES)) {
 		s->verb = SQL_EXPLAIN;
 		sql_head_start(s);
 	} else {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two sorted tables. The second is an allow-list: a name that is missing here makes statements that call it
- * unproven, since a function that somebody stored in the database may read any table. Functions of the
- * servers that reach files, sequences or other statements are left out on purpose.
+ * Two sorted tables. The second is an allow-list: a name that is missing here makes statements that
+ * call it unproven, since a function that somebody stored in the database may read any table.
+ * Functions of the servers that reach files, sequences or other statements are left out on purpose.
  *
  * clang-format is off for the second table: one word per line would make it the longest file here.
  */
@@ -36,11 +36,11 @@ static const char *const callables[] = {
 	"first_value", "float", "floor", "format", "format_bytes", "format_pico_time",
 	"found_rows", "from_base64", "from_days", "from_unixtime", "geometrycollection",
 	"geomfromtext", "get_format", "get_lock", "glength", "greatest", "group", "group_concat",
-	"grouping", "having", "hex", "high_priority", "hour", "icu_version", "if", "ifnull", "in",
-	"index", "inet6_aton", "inet6_ntoa", "inet_aton", "inet_ntoa", "insert", "instr",
-	"intersect", "interval", "is", "is_free_lock", "is_ipv4", "is_ipv4_compat",
-	"is_ipv4_mapped", "is_ipv6", "is_used_lock", "is_uuid", "isnull", "json_array",
-	"json_array_append", "json_array_insert", "json_arrayagg", "json_compact",
+	"grouping", "gtid_subset", "gtid_subtract", "having", "hex", "high_priority", "hour",
+	"icu_version", "if", "ifnull", "in", "index", "inet6_aton", "inet6_ntoa", "inet_aton",
+	"inet_ntoa", "insert", "instr", "intersect", "interval", "is", "is_free_lock", "is_ipv4",
+	"is_ipv4_compat", "is_ipv4_mapped", "is_ipv6", "is_used_lock", "is_uuid", "isnull",
+	"json_array", "json_array_append", "json_array_insert", "json_arrayagg", "json_compact",
 	"json_contains", "json_contains_path", "json_depth", "json_detailed", "json_equals",
 	"json_exists", "json_extract", "json_insert", "json_keys", "json_length", "json_loose",
 	"json_merge", "json_merge_patch", "json_merge_preserve", "json_normalize", "json_object",
@@ -50,42 +50,43 @@ static const char *const callables[] = {
 	"json_unquote", "json_valid", "json_value", "key", "lag", "last_day", "last_insert_id",
 	"last_value", "lcase", "lead", "least", "left", "length", "length_b", "lengthb", "like",
 	"limit", "linestring", "ln", "localtime", "localtimestamp", "locate", "log", "log10",
-	"log2", "lower", "lpad", "ltrim", "make_set", "makedate", "maketime", "match", "max",
-	"mbrcontains", "mbrcoveredby", "mbrcovers", "mbrdisjoint", "mbrequal", "mbrequals",
-	"mbrintersects", "mbroverlaps", "mbrtouches", "mbrwithin", "md5", "median", "microsecond",
-	"mid", "min", "minute", "mod", "month", "monthname", "multilinestring", "multipoint",
-	"multipolygon", "name_const", "natural_sort_key", "nchar", "not", "now", "nth_value",
-	"ntile", "nullif", "nvl", "nvl2", "oct", "octet_length", "of", "offset", "old_password",
-	"on", "or", "ord", "order", "over", "partition", "password", "percent_rank",
-	"percentile_cont", "percentile_disc", "period_add", "period_diff", "pi", "point",
-	"pointfromtext", "polygon", "position", "pow", "power", "ps_current_thread_id", "quarter",
-	"quote", "radians", "rand", "random_bytes", "rank", "regexp", "regexp_instr",
-	"regexp_like", "regexp_replace", "regexp_substr", "release_all_locks", "release_lock",
-	"repeat", "replace", "returning", "reverse", "right", "rlike", "round", "row",
-	"row_count", "row_number", "rpad", "rtrim", "schema", "sec_to_time", "second", "select",
-	"session_user", "set", "sformat", "sha", "sha1", "sha2", "sign", "signed", "sin", "sleep",
-	"some", "soundex", "space", "sql_big_result", "sql_buffer_result", "sql_cache",
-	"sql_calc_found_rows", "sql_no_cache", "sql_small_result", "sqrt", "st_area",
-	"st_asbinary", "st_asgeojson", "st_astext", "st_aswkb", "st_aswkt", "st_buffer",
-	"st_centroid", "st_contains", "st_crosses", "st_difference", "st_dimension",
-	"st_disjoint", "st_distance", "st_distance_sphere", "st_endpoint", "st_envelope",
-	"st_equals", "st_geomcollfromtext", "st_geometryfromtext", "st_geometryn",
-	"st_geometrytype", "st_geomfromgeojson", "st_geomfromtext", "st_geomfromwkb",
-	"st_intersection", "st_intersects", "st_isclosed", "st_isempty", "st_issimple",
-	"st_isvalid", "st_latitude", "st_length", "st_longitude", "st_makeenvelope",
-	"st_numgeometries", "st_numpoints", "st_overlaps", "st_pointfromtext", "st_pointn",
-	"st_polyfromtext", "st_polygonfromtext", "st_simplify", "st_srid", "st_startpoint",
-	"st_symdifference", "st_touches", "st_transform", "st_union", "st_validate", "st_within",
-	"st_x", "st_y", "std", "stddev", "stddev_pop", "stddev_samp", "str_to_date",
-	"straight_join", "strcmp", "subdate", "substr", "substring", "substring_index", "subtime",
-	"sum", "sysdate", "system_user", "tan", "then", "time", "time_format", "time_to_sec",
-	"timediff", "timestamp", "timestampadd", "timestampdiff", "to_base64", "to_char",
-	"to_days", "to_seconds", "trim", "trim_oracle", "truncate", "ucase", "uncompress",
-	"uncompressed_length", "unhex", "unique", "unix_timestamp", "unsigned", "update",
-	"updatexml", "upper", "user", "using", "utc_date", "utc_time", "utc_timestamp", "uuid",
-	"uuid_short", "uuid_to_bin", "validate_password_strength", "value", "values", "var_pop",
-	"var_samp", "varchar", "variance", "version", "week", "weekday", "weekofyear",
-	"weight_string", "when", "where", "with", "xor", "year", "yearweek",
+	"log2", "lower", "lpad", "ltrim", "make_set", "makedate", "maketime", "master_gtid_wait",
+	"master_pos_wait", "match", "max", "mbrcontains", "mbrcoveredby", "mbrcovers",
+	"mbrdisjoint", "mbrequal", "mbrequals", "mbrintersects", "mbroverlaps", "mbrtouches",
+	"mbrwithin", "md5", "median", "microsecond", "mid", "min", "minute", "mod", "month",
+	"monthname", "multilinestring", "multipoint", "multipolygon", "name_const",
+	"natural_sort_key", "nchar", "not", "now", "nth_value", "ntile", "nullif", "nvl", "nvl2",
+	"oct", "octet_length", "of", "offset", "old_password", "on", "or", "ord", "order", "over",
+	"partition", "password", "percent_rank", "percentile_cont", "percentile_disc",
+	"period_add", "period_diff", "pi", "point", "pointfromtext", "polygon", "position", "pow",
+	"power", "ps_current_thread_id", "quarter", "quote", "radians", "rand", "random_bytes",
+	"rank", "regexp", "regexp_instr", "regexp_like", "regexp_replace", "regexp_substr",
+	"release_all_locks", "release_lock", "repeat", "replace", "returning", "reverse", "right",
+	"rlike", "round", "row", "row_count", "row_number", "rpad", "rtrim", "schema",
+	"sec_to_time", "second", "select", "session_user", "set", "sformat", "sha", "sha1",
+	"sha2", "sign", "signed", "sin", "sleep", "some", "soundex", "source_pos_wait", "space",
+	"sql_big_result", "sql_buffer_result", "sql_cache", "sql_calc_found_rows", "sql_no_cache",
+	"sql_small_result", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext",
+	"st_aswkb", "st_aswkt", "st_buffer", "st_centroid", "st_contains", "st_crosses",
+	"st_difference", "st_dimension", "st_disjoint", "st_distance", "st_distance_sphere",
+	"st_endpoint", "st_envelope", "st_equals", "st_geomcollfromtext", "st_geometryfromtext",
+	"st_geometryn", "st_geometrytype", "st_geomfromgeojson", "st_geomfromtext",
+	"st_geomfromwkb", "st_intersection", "st_intersects", "st_isclosed", "st_isempty",
+	"st_issimple", "st_isvalid", "st_latitude", "st_length", "st_longitude",
+	"st_makeenvelope", "st_numgeometries", "st_numpoints", "st_overlaps", "st_pointfromtext",
+	"st_pointn", "st_polyfromtext", "st_polygonfromtext", "st_simplify", "st_srid",
+	"st_startpoint", "st_symdifference", "st_touches", "st_transform", "st_union",
+	"st_validate", "st_within", "st_x", "st_y", "std", "stddev", "stddev_pop", "stddev_samp",
+	"str_to_date", "straight_join", "strcmp", "subdate", "substr", "substring",
+	"substring_index", "subtime", "sum", "sysdate", "system_user", "tan", "then", "time",
+	"time_format", "time_to_sec", "timediff", "timestamp", "timestampadd", "timestampdiff",
+	"to_base64", "to_char", "to_days", "to_seconds", "trim", "trim_oracle", "truncate",
+	"ucase", "uncompress", "uncompressed_length", "unhex", "unique", "unix_timestamp",
+	"unsigned", "update", "updatexml", "upper", "user", "using", "utc_date", "utc_time",
+	"utc_timestamp", "uuid", "uuid_short", "uuid_to_bin", "validate_password_strength",
+	"value", "values", "var_pop", "var_samp", "varchar", "variance", "version",
+	"wait_for_executed_gtid_set", "week", "weekday", "weekofyear", "weight_string", "when",
+	"where", "with", "xor", "year", "yearweek",
 };
 /* clang-format on */
 
@@ -97,7 +98,8 @@ static int compare(struct bytes text, const char *word)
 	for (size_t i = 0; i < text.n; i++) {
 		const int difference = (int)byte_lower(text.p[i]) - (int)(uint8_t)word[i];
 		if (difference != 0)
-			return difference; /* also where the word ends: no text compares equal to NUL */
+			return difference; /* also where the word ends: no text compares equal to
+					      NUL */
 		if (!word[i])
 			return 1;
 	}

@@ -8,7 +8,8 @@
  *    engine's records --> records --> file, history, followers
  *    control.sock --> answer_*()
  *
- * struct control is shared by the files of this folder and by nobody else. Event base's thread only.
+ * struct control is shared by the files of this folder and by nobody else. Event base's thread
+ * only.
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
@@ -55,7 +56,13 @@ struct in_force {
 	const struct policy_image *image; /* in blob; NULL before the first */
 	long today; /* what `expires` was compared with: days since 1970-01-01 */
 	uint32_t generation, epoch;
+	uint32_t rules_since; /* the first generation whose rules have the numbers of now */
 };
+
+static inline bool in_force_knows_rules_of(const struct in_force *now, uint32_t generation)
+{
+	return now->image && generation >= now->rules_since && generation <= now->generation;
+}
 
 struct control {
 	struct options options;
@@ -95,8 +102,9 @@ int control_run(const struct options *options);
 /* Loads the file, runs its tests, says so. Exit code. */
 int control_check(const struct options *options);
 
-/* publish.c. Compiles what is known now (with `policy`, or with the one in force when NULL), gives it to the engine and
- * lets the firewall follow. Success takes the policy over; on failure everything stays as it is. */
+/* publish.c. Compiles what is known now (with `policy`, or with the one in force when NULL), gives
+ * it to the engine and lets the firewall follow. Success takes the policy over; on failure
+ * everything stays as it is. */
 int publish_now(struct control *c, struct policy *policy, struct error *err);
 long publish_today(void);
 void in_force_fini(struct in_force *now);

@@ -18,7 +18,7 @@ uint32_t epoch_next(uint32_t epoch, uint32_t mark_mask)
 	unsigned bits = (unsigned)__builtin_popcount(mark_mask);
 	uint32_t last =
 		bits > MARK_STATE_BITS ? (uint32_t)((1ull << (bits - MARK_STATE_BITS)) - 1) : 1;
-	return epoch >= last ? 1 : epoch + 1;
+	return epoch % last + 1; /* also folds one that was kept under a wider mask */
 }
 
 static int epoch_path(const char *runtime_dir, const char *suffix, char out[PATH_MAX])

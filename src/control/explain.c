@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `explain`: why a flow, a recorded request or a sentence is judged as it is. The answer is made by the functions that judge,
- * over the image in force: each rule with the first matcher that failed, and the rule that came nearest.
+ * `explain`: why a flow, a recorded request or a sentence is judged as it is. The answer is made by
+ * the functions that judge, over the image in force: each rule with the first matcher that failed,
+ * and the rule that came nearest.
  *
- * A record is explained by what it says (addresses and fields), under today's policy: that may differ from the policy of then,
- * whose verdict the record itself has.
+ * A record is explained by what it says (addresses and fields), under today's policy: that may
+ * differ from the policy of then, whose verdict the record itself has.
  */
 #include "control/control.h"
 #include "output/eve.h"
@@ -182,7 +183,7 @@ static json_t *live_head(const struct control *c, const struct flow_view *flow)
 	eve_put_text(
 		head, "to",
 		bytes_str(policy_identity_name(image, policy_owner(image, &flow->dst).identity)));
-	if (flow->generation == c->now.generation)
+	if (in_force_knows_rules_of(&c->now, flow->generation))
 		eve_put_text(head, "rule", bytes_str(policy_rule_name(image, flow->rule)));
 	return head;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `flows`: the live ones from the engine's table, the ended ones and the violations from the history, then, on request, every new
- * record. A row has the keys of a record, so that one filter and one table serve both. Live rows are bounded in number: a table
- * may hold millions; how many more there are is said in the last row.
+ * `flows`: the live ones from the engine's table, the ended ones and the violations from the
+ * history, then, on request, every new record. A row has the keys of a record, so that one filter
+ * and one table serve both. Live rows are bounded in number: a table may hold millions; how many
+ * more there are is said in the last row.
  */
 #include "control/control.h"
 #include "output/eve.h"
@@ -44,7 +45,7 @@ static int question_read(const json_t *request, struct flows_question *out, stru
 
 static const char *live_rule(const struct control *c, const struct flow_view *flow)
 {
-	if (!c->now.image || flow->generation != c->now.generation)
+	if (!in_force_knows_rules_of(&c->now, flow->generation))
 		return ""; /* the number means another rule in this image */
 	return policy_rule_name(c->now.image, flow->rule);
 }

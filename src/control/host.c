@@ -65,6 +65,18 @@ bool host_addrs_equal(const struct host_addrs *a, const struct host_addrs *b)
 	       (a->n == 0 || memcmp(a->items, b->items, a->n * sizeof(*a->items)) == 0);
 }
 
+bool host_addrs_keeps(const struct host_addrs *now, const struct host_addrs *before)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < before->n; i++) { /* both are sorted */
+		while (at < now->n && by_bytes(&now->items[at], &before->items[i]) < 0)
+			at++;
+		if (at == now->n || !ip_addr_equal(&now->items[at], &before->items[i]))
+			return false;
+	}
+	return true;
+}
+
 void host_addrs_fini(struct host_addrs *addrs)
 {
 	free(addrs->items);

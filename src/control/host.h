@@ -13,6 +13,8 @@ struct host_addrs {
 
 int host_addrs_read(struct host_addrs *out); /* negative errno: *out is empty */
 bool host_addrs_equal(const struct host_addrs *a, const struct host_addrs *b);
+/* Is every address of `before` still there? */
+bool host_addrs_keeps(const struct host_addrs *now, const struct host_addrs *before);
 void host_addrs_fini(struct host_addrs *addrs);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From policy, identities and host to an image in the engine. Everything is prepared aside and swapped in at the end, so
- * that a failure anywhere changes nothing.
+ * From policy, identities and host to an image in the engine. Everything is prepared aside and
+ * swapped in at the end, so that a failure anywhere changes nothing.
  *
- * The epoch changes when something that an offloaded flow may rest on changed (the policy, the host, an endpoint or network
- * that was there before), not for what is merely new.
+ * The epoch changes when something that an offloaded flow may rest on changed (the policy, the
+ * host, an endpoint or network that was there before), not for what is merely new.
  */
 #include "control/control.h"
 #include "control/enforce.h"
@@ -59,7 +59,7 @@ static void record_change(void *ctx, enum ids_change change, const struct identi
 static bool is_disturbed(const struct in_force *before, const struct in_force *next)
 {
 	return !before->image || before->policy != next->policy || before->today != next->today ||
-	       !host_addrs_equal(&before->host, &next->host) ||
+	       !host_addrs_keeps(&next->host, &before->host) ||
 	       ids_diff(&before->ids, &next->ids, ignore_change, NULL);
 }
 
@@ -68,6 +68,9 @@ static void number(const struct in_force *before, struct in_force *next)
 	uint32_t mask = (uint32_t)policy_config(next->policy)->engine.connmark_mask;
 	next->today = publish_today();
 	next->generation = before->generation + 1;
+	bool same_rules =
+		before->image && before->policy == next->policy && before->today == next->today;
+	next->rules_since = same_rules ? before->rules_since : next->generation;
 	next->epoch = is_disturbed(before, next) ? epoch_next(before->epoch, mask) : before->epoch;
 }
 

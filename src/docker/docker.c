@@ -4,23 +4,27 @@
  *
  *     PAUSE -> VERSION -> SUBSCRIBE -> NETWORKS -> CONTAINERS -> LIVE
  *       ^         |           |            |           |          |
- *       +---------+-----------+------------+-----------+----------+   anything that went wrong; 100 ms .. 5 s
+ *       +---------+-----------+------------+-----------+----------+   anything that went wrong; 100
+ * ms .. 5 s
  *
- * The events are subscribed to before the lists are asked for, and wait until these are there: nothing falls between. The
- * lists fill new tables; the old ones, and the set made of them, stay valid until the new ones are whole.
+ * The events are subscribed to before the lists are asked for, and wait until these are there:
+ * nothing falls between. The lists fill new tables; the old ones, and the set made of them, stay
+ * valid until the new ones are whole.
  *
- * While a container starts, the engine holds its lock: inspecting it answers only after its first process runs (measured on
- * 20.10: 330 ms late). Inspecting the *network* answers at once, with the new address (1 to 2 ms), and so does the list, with
- * name, labels and image. So "connect" asks for both, and inspects besides, to be exact in the end. The slow questions have a
- * lane of their own.
+ * While a container starts, the engine holds its lock: inspecting it answers only after its first
+ * process runs (measured on 20.10: 330 ms late). Inspecting the *network* answers at once, with the
+ * new address (1 to 2 ms), and so does the list, with name, labels and image. So "connect" asks for
+ * both, and inspects besides, to be exact in the end. The slow questions have a lane of their own.
  *
- * Every event has a number; a question remembers the number at which it was asked. An answer about a container that an event
- * has named since is out of date and dropped (tables.h); that event has asked again.
+ * Every event has a number; a question remembers the number at which it was asked. An answer about
+ * a container that an event has named since is out of date and dropped (tables.h); that event has
+ * asked again.
  */
 #include "docker/docker.h"
 
 #include "base/log.h"
 #include "docker/http.h"
+#include "docker/jobs.h"
 #include "docker/parse.h"
 #include "docker/tables.h"
 
@@ -35,42 +39,32 @@
 #include <unistd.h>
 
 enum {
-	REPLY_MAX = 64 << 20,	 /* 65,536 containers with a KiB each */
-	EVENT_MAX = 1 << 20,	 /* an event carries the container's labels */
-	BACKLOG_MAX = 1 << 14,	 /* events that wait for the lists; more: begin again */
-	JOBS_MAX = 1 << 12,	 /* questions that wait; more: the lists are cheaper */
-	QUICK_MAX = 16, SLOW_MAX = 8, /* in flight */
-	QUICK_TIMEOUT_MS = 10000,
-	SLOW_TIMEOUT_MS = 120000, /* a container that hangs while it starts blocks its inspection */
-	PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 5000,
-	SINCE_SECONDS = 1,	 /* the stream's head comes a moment before the engine really listens: it repeats what it missed */
-	API_MAJOR = 1, API_WANTED = 41, /* 20.10; newer engines still speak it or say which is their oldest */
+	REPLY_MAX = 64 << 20,  /* 65,536 containers with a KiB each */
+	EVENT_MAX = 1 << 20,   /* an event carries the container's labels */
+	BACKLOG_MAX = 1 << 14, /* events that wait for the lists; more: begin again */
+	TIMEOUT_MS = 10000,
+	PAUSE_MIN_MS = 100,
+	PAUSE_MAX_MS = 5000,
+	SINCE_SECONDS = 1, /* the stream's head comes a moment before the engine really listens: it
+			      repeats what it missed */
+	API_MAJOR = 1,
+	API_WANTED = 41, /* 20.10; newer engines still speak it or say which is their oldest */
 };
 
-/* Only what changes names, addresses or networks: others (exec, health checks) would wake us many times a second. */
-static const char event_filter[] =
-	"{\"type\":[\"container\",\"network\"],"
-	"\"event\":[\"create\",\"start\",\"restart\",\"stop\",\"die\",\"destroy\",\"rename\",\"pause\",\"unpause\","
-	"\"update\",\"connect\",\"disconnect\",\"remove\"]}";
+/* Only what changes names, addresses or networks: others (exec, health checks) would wake us many
+ * times a second. */
+static const char event_filter[] = "{\"type\":[\"container\",\"network\"],"
+				   "\"event\":[\"create\",\"start\",\"restart\",\"stop\",\"die\","
+				   "\"destroy\",\"rename\",\"pause\",\"unpause\","
+				   "\"update\",\"connect\",\"disconnect\",\"remove\"]}";
 
-enum phase { PHASE_PAUSE, PHASE_VERSION, PHASE_SUBSCRIBE, PHASE_NETWORKS, PHASE_CONTAINERS, PHASE_LIVE };
-
-/* What is asked about one container or network. */
-enum job_kind {
-	JOB_NETWORK, /* its facts and its members' addresses */
-	JOB_FACTS,   /* name, labels and image from the list: never blocks */
-	JOB_INSPECT, /* everything; may block */
-};
-
-/* At most one of a kind for an id. */
-struct job {
-	struct docker *docker;
-	struct job *next;
-	enum job_kind kind;
-	char id[DOCKER_ID_SIZE];
-	uint64_t asked; /* number of the last event when it was asked */
-	struct http_call *call; /* NULL: waits */
-	bool is_again;	/* something happened since */
+enum phase {
+	PHASE_PAUSE,
+	PHASE_VERSION,
+	PHASE_SUBSCRIBE,
+	PHASE_NETWORKS,
+	PHASE_CONTAINERS,
+	PHASE_LIVE
 };
 
 struct docker {
@@ -79,14 +73,13 @@ struct docker {
 	struct event *pause;
 	unsigned pause_ms; /* the next one */
 	enum phase phase;
-	char api[16];	   /* "/v1.41" */
+	char api[16];			     /* "/v1.41" */
 	struct http_call *stream, *question; /* question: of the phases before LIVE */
-	uint64_t n_events; /* the count that all the numbers are of */
-	struct tables now, next; /* next: while the lists come */
+	uint64_t n_events;		     /* the count that all the numbers are of */
+	struct tables now, next;	     /* next: while the lists come */
 	struct docker_event *backlog;
 	size_t n_backlog;
-	struct job *jobs, **jobs_end;
-	size_t n_jobs, n_quick, n_slow;
+	struct jobs *jobs; /* of the phase LIVE */
 	char *told; /* the last set, printed */
 	size_t told_size;
 	bool has_told, has_state, is_up;
@@ -94,7 +87,7 @@ struct docker {
 
 static void lose(struct docker *d, const char *why);
 
-/* ---- telling --------------------------------------------------------------------------------------------------- */
+/* ---- telling ---- */
 
 static void tell_state(struct docker *d, const char *why_not)
 {
@@ -135,267 +128,35 @@ static void tell_set(struct docker *d)
 	tables_set_fini(&set);
 }
 
-/* ---- questions about one container or network ------------------------------------------------------------------ */
-
-static void drop_jobs(struct docker *d)
-{
-	while (d->jobs) {
-		struct job *job = d->jobs;
-		d->jobs = job->next;
-		http_cancel(job->call);
-		free(job);
-	}
-	d->jobs_end = &d->jobs;
-	d->n_jobs = d->n_quick = d->n_slow = 0;
-}
-
-static void append_job(struct docker *d, struct job *job)
-{
-	job->next = NULL;
-	*d->jobs_end = job;
-	d->jobs_end = &job->next;
-	d->n_jobs++;
-}
-
-static void unlink_job(struct docker *d, struct job *job)
-{
-	struct job **at = &d->jobs;
-	while (*at != job)
-		at = &(*at)->next;
-	*at = job->next;
-	if (d->jobs_end == &job->next)
-		d->jobs_end = at;
-	d->n_jobs--;
-}
-
-static struct job *find_job(struct docker *d, enum job_kind kind, const char *id)
-{
-	for (struct job *job = d->jobs; job; job = job->next)
-		if (job->kind == kind && strcmp(job->id, id) == 0)
-			return job;
-	return NULL;
-}
-
-/* Asks, or has the question that is on its way asked again. -ENOBUFS: there is too much to ask. */
-static int want(struct docker *d, enum job_kind kind, const char *id)
-{
-	struct job *job = find_job(d, kind, id);
-	if (job) {
-		job->is_again = job->call != NULL;
-		return 0;
-	}
-	if (d->n_jobs >= JOBS_MAX)
-		return -ENOBUFS;
-	job = calloc(1, sizeof(*job));
-	if (!job)
-		return -ENOMEM;
-	*job = (struct job){.docker = d, .kind = kind};
-	memcpy(job->id, id, DOCKER_ID_SIZE);
-	append_job(d, job);
-	return 0;
-}
-
-static void job_path(const struct job *job, char *out, size_t room)
-{
-	const char *api = job->docker->api;
-	switch (job->kind) {
-	case JOB_NETWORK:
-		(void)snprintf(out, room, "%s/networks/%s", api, job->id); /* the longest is 180 bytes */
-		return;
-	case JOB_FACTS:
-		(void)snprintf(out, room, "%s/containers/json?all=1&filters={\"id\":[\"%s\"]}", api,
-			       job->id);
-		return;
-	case JOB_INSPECT:
-		(void)snprintf(out, room, "%s/containers/%s/json", api, job->id);
-		return;
-	}
-}
-
-static void job_done(void *ctx, const struct http_reply *reply);
-
-static bool start_job(struct docker *d, struct job *job)
-{
-	static const struct http_handler handler = {.done = job_done};
-	bool is_slow = job->kind == JOB_INSPECT;
-	if (is_slow ? d->n_slow >= SLOW_MAX : d->n_quick >= QUICK_MAX)
-		return true;
-	char path[256];
-	job_path(job, path, sizeof(path));
-	struct http_request request = {.path = path, .limit = REPLY_MAX, .handler = &handler, .ctx = job};
-	request.timeout_ms = is_slow ? SLOW_TIMEOUT_MS : QUICK_TIMEOUT_MS;
-	job->asked = d->n_events;
-	job->is_again = false;
-	job->call = http_get(d->http, &request);
-	if (job->call)
-		*(is_slow ? &d->n_slow : &d->n_quick) += 1;
-	return job->call != NULL;
-}
-
-static void start_jobs(struct docker *d)
-{
-	for (struct job *job = d->jobs; job; job = job->next)
-		if (!job->call && !start_job(d, job)) {
-			lose(d, "out of memory");
-			return;
-		}
-}
-
-/* ---- their answers ---------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 /* An answer that cannot be used: where it came from, and why not. */
 static void lose_reply(struct docker *d, const char *what, const char *why)
 {
 	char text[256];
-	(void)snprintf(text, sizeof(text), "%s: %s", what, why); /* a cut message is still a message */
+	(void)snprintf(text, sizeof(text), "%s: %s", what, why); /* a cut message is still one */
 	lose(d, text);
 }
 
-/* Negative errno, or the parser's status as a positive number. */
-static int take_network(struct docker *d, const struct job *job, struct bytes body)
-{
-	struct docker_network network;
-	enum parse_status status = parse_network(body, &network);
-	return status != PARSE_OK ? (int)status : tables_put_network(&d->now, &network, job->asked);
-}
-
-/* The legs lead to networks that may be news. */
-static int want_networks(struct docker *d, const struct docker_container *c)
-{
-	int r = 0;
-	for (size_t i = 0; i < c->n_legs && r == 0; i++)
-		if (*c->legs[i].network_id && !tables_has_network(&d->now, c->legs[i].network_id))
-			r = want(d, JOB_NETWORK, c->legs[i].network_id);
-	return r;
-}
-
-static int take_inspected(struct docker *d, const struct job *job, struct bytes body)
-{
-	struct docker_container c;
-	enum parse_status status = parse_container(body, &c);
-	if (status != PARSE_OK)
-		return (int)status;
-	int r = want_networks(d, &c);
-	if (r == 0)
-		return tables_put_container(&d->now, &c, job->asked);
-	docker_container_fini(&c);
-	return r;
-}
-
-static int take_facts(struct docker *d, const struct job *job, struct bytes body)
-{
-	struct docker_container *list;
-	size_t n;
-	enum parse_status status = parse_containers(body, &list, &n);
-	if (status != PARSE_OK)
-		return (int)status;
-	int r = 0;
-	for (size_t i = 0; i < n && r == 0; i++)
-		if (strcmp(list[i].facts.id, job->id) == 0)
-			r = tables_put_facts(&d->now, &list[i], job->asked);
-	docker_containers_free(list, n);
-	return r;
-}
-
-static int take_answer(struct docker *d, const struct job *job, struct bytes body)
-{
-	switch (job->kind) {
-	case JOB_NETWORK:
-		return take_network(d, job, body);
-	case JOB_FACTS:
-		return take_facts(d, job, body);
-	case JOB_INSPECT:
-		return take_inspected(d, job, body);
-	}
-	return -EINVAL;
-}
-
-/* It ended before we asked; its last event is on its way. */
-static void take_absence(struct docker *d, const struct job *job)
-{
-	if (job->kind == JOB_NETWORK)
-		tables_remove_network(&d->now, job->id);
-	else
-		tables_remove(&d->now, job->id);
-}
-
-static const char *job_name(enum job_kind kind)
-{
-	switch (kind) {
-	case JOB_NETWORK:
-		return "GET /networks/ID";
-	case JOB_FACTS:
-		return "GET /containers/json?filters=id";
-	case JOB_INSPECT:
-		return "GET /containers/ID/json";
-	}
-	return "?";
-}
-
-/* Returns whether the conversation goes on. */
-static bool judge_answer(struct docker *d, struct job *job, const struct http_reply *reply)
-{
-	char text[64];
-	if (reply->error == -ETIMEDOUT && job->kind == JOB_INSPECT) {
-		log_warn("docker: container=%.12s inspection blocked for %d s, asked again", job->id, SLOW_TIMEOUT_MS / 1000);
-		job->is_again = true;
-		return true;
-	}
-	int r = 0;
-	if (reply->status == 404 && !reply->error)
-		take_absence(d, job);
-	else if (!reply->error && reply->status == 200)
-		r = take_answer(d, job, reply->body);
-	else if (!reply->error)
-		(void)snprintf(text, sizeof(text), "status %ld", reply->status); /* fits */
-	if (!reply->error && (reply->status == 404 || (reply->status == 200 && r == 0)))
-		return true;
-	const char *why = reply->error ? reply->why : text;
-	if (r != 0)
-		why = r < 0 ? strerror(-r) : parse_status_text((enum parse_status)r);
-	lose_reply(d, job_name(job->kind), why);
-	return false;
-}
-
-static void job_done(void *ctx, const struct http_reply *reply)
-{
-	struct job *job = ctx;
-	struct docker *d = job->docker;
-	job->call = NULL;
-	*(job->kind == JOB_INSPECT ? &d->n_slow : &d->n_quick) -= 1;
-	if (!judge_answer(d, job, reply))
-		return; /* the job went with all the others */
-	unlink_job(d, job);
-	if (job->is_again)
-		append_job(d, job);
-	else
-		free(job);
-	start_jobs(d);
-	if (d->phase == PHASE_LIVE)
-		tell_set(d);
-}
-
-/* ---- events ----------------------------------------------------------------------------------------------------- */
-
 static int on_connected(struct docker *d, const struct docker_event *e)
 {
-	int r = want(d, JOB_NETWORK, e->network);
+	int r = jobs_want(d->jobs, JOB_NETWORK, e->network);
 	const struct table_container *tc = tables_find(&d->now, e->container);
 	if (r == 0 && (!tc || !tc->has_facts))
-		r = want(d, JOB_FACTS, e->container);
-	return r == 0 ? want(d, JOB_INSPECT, e->container) : r;
+		r = jobs_want(d->jobs, JOB_FACTS, e->container);
+	return r == 0 ? jobs_want(d->jobs, JOB_INSPECT, e->container) : r;
 }
 
 static int on_disconnected(struct docker *d, const struct docker_event *e)
 {
 	tables_disconnect(&d->now, e->container, e->network);
-	return want(d, JOB_INSPECT, e->container);
+	return jobs_want(d->jobs, JOB_INSPECT, e->container);
 }
 
 static int on_died(struct docker *d, const struct docker_event *e)
 {
 	tables_disconnect(&d->now, e->container, NULL);
-	return want(d, JOB_INSPECT, e->container);
+	return jobs_want(d->jobs, JOB_INSPECT, e->container);
 }
 
 static int apply_kind(struct docker *d, const struct docker_event *e)
@@ -403,17 +164,19 @@ static int apply_kind(struct docker *d, const struct docker_event *e)
 	switch (e->kind) {
 	case EVENT_OTHER:
 		return 0;
-	case EVENT_CONTAINER_CREATED: /* its start may follow at once, and would block an inspection */
-		return want(d, JOB_FACTS, e->container);
+	case EVENT_CONTAINER_CREATED: /* its start may follow at once, and would block an inspection
+				       */
+		return jobs_want(d->jobs, JOB_FACTS, e->container);
 	case EVENT_CONTAINER_CHANGED:
-		return want(d, JOB_INSPECT, e->container);
+		return jobs_want(d->jobs, JOB_INSPECT, e->container);
 	case EVENT_CONTAINER_DIED:
 		return on_died(d, e);
 	case EVENT_CONTAINER_GONE:
+		jobs_forget_container(d->jobs, e->container);
 		tables_remove(&d->now, e->container);
 		return 0;
 	case EVENT_NETWORK_CHANGED:
-		return want(d, JOB_NETWORK, e->network);
+		return jobs_want(d->jobs, JOB_NETWORK, e->network);
 	case EVENT_NETWORK_GONE:
 		tables_remove_network(&d->now, e->network);
 		return 0;
@@ -464,18 +227,19 @@ static void stream_line(void *ctx, struct bytes line)
 	apply_event(d, &event);
 	if (d->phase != PHASE_LIVE)
 		return;
-	start_jobs(d);
+	jobs_start(d->jobs);
 	tell_set(d);
 }
 
-/* ---- the way to LIVE ---------------------------------------------------------------------------------------------- */
+/* ---- the way to LIVE
+ * ---------------------------------------------------------------------------------------------- */
 
 static int ask(struct docker *d, const char *path, const struct http_handler *handler)
 {
 	struct http_request request = {
 		.path = path,
 		.limit = REPLY_MAX,
-		.timeout_ms = QUICK_TIMEOUT_MS,
+		.timeout_ms = TIMEOUT_MS,
 		.handler = handler,
 		.ctx = d,
 	};
@@ -483,7 +247,8 @@ static int ask(struct docker *d, const char *path, const struct http_handler *ha
 	return d->question ? 0 : -ENOMEM;
 }
 
-static void ask_api(struct docker *d, enum phase phase, const char *path, const struct http_handler *handler)
+static void ask_api(struct docker *d, enum phase phase, const char *path,
+		    const struct http_handler *handler)
 {
 	char whole[128];
 	(void)snprintf(whole, sizeof(whole), "%s%s", d->api, path); /* fits: constants */
@@ -514,14 +279,16 @@ static void go_live(struct docker *d)
 		apply_event(d, &d->backlog[i]);
 	d->n_backlog = 0;
 	for (size_t i = 0; i < d->now.n_containers && d->phase == PHASE_LIVE; i++)
-		if (d->now.containers[i]->c.is_image_id && want(d, JOB_INSPECT, d->now.containers[i]->c.facts.id) < 0)
+		if (d->now.containers[i]->c.is_image_id &&
+		    jobs_want(d->jobs, JOB_INSPECT, d->now.containers[i]->c.facts.id) < 0)
 			break; /* so many that they keep their ids until an event names them */
 	if (d->phase != PHASE_LIVE)
 		return;
-	log_info("docker: connected api=%s containers=%zu networks=%zu", d->api + 1, d->now.n_containers, d->now.n_networks);
+	log_info("docker: connected api=%s containers=%zu networks=%zu", d->api + 1,
+		 d->now.n_containers, d->now.n_networks);
 	tell_state(d, NULL);
 	tell_set(d);
-	start_jobs(d);
+	jobs_start(d->jobs);
 }
 
 static void containers_done(void *ctx, const struct http_reply *reply)
@@ -576,18 +343,21 @@ static void stream_done(void *ctx, const struct http_reply *reply)
 
 static void subscribe(struct docker *d)
 {
-	static const struct http_handler handler = {.opened = stream_opened, .line = stream_line, .done = stream_done};
+	static const struct http_handler handler = {
+		.opened = stream_opened, .line = stream_line, .done = stream_done};
 	char path[sizeof(event_filter) + 80];
 	(void)snprintf(path, sizeof(path), "%s/events?since=%lld&filters=%s", d->api,
 		       (long long)time(NULL) - SINCE_SECONDS, event_filter); /* fits */
-	struct http_request request = {.path = path, .limit = EVENT_MAX, .handler = &handler, .ctx = d};
+	struct http_request request = {
+		.path = path, .limit = EVENT_MAX, .handler = &handler, .ctx = d};
 	d->phase = PHASE_SUBSCRIBE;
 	d->stream = http_get(d->http, &request);
 	if (!d->stream)
 		lose(d, "out of memory");
 }
 
-static bool choose_api(struct docker *d, const struct docker_version *newest, const struct docker_version *oldest)
+static bool choose_api(struct docker *d, const struct docker_version *newest,
+		       const struct docker_version *oldest)
 {
 	char text[128];
 	unsigned minor = oldest->minor > API_WANTED ? oldest->minor : API_WANTED;
@@ -595,8 +365,10 @@ static bool choose_api(struct docker *d, const struct docker_version *newest, co
 		(void)snprintf(d->api, sizeof(d->api), "/v1.%u", minor); /* fits: four digits */
 		return true;
 	}
-	(void)snprintf(text, sizeof(text), "the engine speaks API %u.%u to %u.%u, needed is 1.%d: Docker 20.10 or newer",
-		       oldest->major, oldest->minor, newest->major, newest->minor, (int)API_WANTED);
+	(void)snprintf(
+		text, sizeof(text),
+		"the engine speaks API %u.%u to %u.%u, needed is 1.%d: Docker 20.10 or newer",
+		oldest->major, oldest->minor, newest->major, newest->minor, (int)API_WANTED);
 	lose(d, text);
 	return false;
 }
@@ -626,11 +398,12 @@ static void begin(evutil_socket_t fd, short what, void *ctx)
 		lose(d, "out of memory");
 }
 
-/* ---- losing and finding again -------------------------------------------------------------------------------------- */
+/* ---- losing and finding again
+ * -------------------------------------------------------------------------------------- */
 
 static void hang_up(struct docker *d)
 {
-	drop_jobs(d);
+	jobs_drop(d->jobs);
 	http_cancel(d->stream);
 	http_cancel(d->question);
 	d->stream = d->question = NULL;
@@ -652,14 +425,16 @@ static void lose(struct docker *d, const char *why)
 	tell_state(d, why);
 }
 
-/* ---- start and stop ------------------------------------------------------------------------------------------------- */
+/* ---- start and stop ---- */
 
-/* May the socket be opened? That nobody listens on it yet is not an error: an engine that restarts. */
+/* May the socket be opened? That nobody listens on it yet is not an error: an engine that restarts.
+ */
 static int try_socket(const char *path, struct error *err)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(at.sun_path))
-		return error_set(err, -ENAMETOOLONG, "docker.socket: %s is too long for a socket", path);
+		return error_set(err, -ENAMETOOLONG, "docker.socket: %s is too long for a socket",
+				 path);
 	(void)strcpy(at.sun_path, path); /* fits: see above */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -670,12 +445,19 @@ static int try_socket(const char *path, struct error *err)
 	if (r == -ECONNREFUSED && stat(path, &file) == 0 && !S_ISSOCK(file.st_mode))
 		r = -ENOTSOCK;
 	if (r == -ENOENT || r == -ENOTDIR)
-		return error_set(err, r, "no socket at %s: is Docker running? Otherwise set docker.socket in the configuration",
+		return error_set(err, r,
+				 "no socket at %s: is Docker running? Otherwise set docker.socket "
+				 "in the configuration",
 				 path);
 	if (r == -EACCES || r == -EPERM)
-		return error_set(err, r, "%s may not be opened: run as root, or as a member of the group that owns it", path);
+		return error_set(err, r,
+				 "%s may not be opened: run as root, or as a member of the group "
+				 "that owns it",
+				 path);
 	if (r == -ENOTSOCK || r == -EPROTOTYPE)
-		return error_set(err, r, "%s is not a stream socket: set docker.socket in the configuration", path);
+		return error_set(
+			err, r, "%s is not a stream socket: set docker.socket in the configuration",
+			path);
 	return 0;
 }
 
@@ -684,11 +466,14 @@ static int plain_path(const char *given, const char **path, struct error *err)
 	*path = strncmp(given, "unix://", 7) == 0 ? given + 7 : given;
 	if (**path == '/')
 		return 0;
-	return error_set(err, -EINVAL, "docker.socket: '%s' is not the path of a unix socket (/var/run/docker.sock)", given);
+	return error_set(
+		err, -EINVAL,
+		"docker.socket: '%s' is not the path of a unix socket (/var/run/docker.sock)",
+		given);
 }
 
-int docker_start(struct event_base *base, const char *socket_path, const struct docker_callbacks *callbacks,
-		 struct docker **out, struct error *err)
+int docker_start(struct event_base *base, const char *socket_path,
+		 const struct docker_callbacks *callbacks, struct docker **out, struct error *err)
 {
 	const char *path;
 	int r = plain_path(socket_path, &path, err);
@@ -700,7 +485,6 @@ int docker_start(struct event_base *base, const char *socket_path, const struct 
 	if (!d)
 		return error_set(err, -ENOMEM, "docker: out of memory");
 	d->callbacks = *callbacks;
-	d->jobs_end = &d->jobs;
 	d->pause_ms = PAUSE_MIN_MS;
 	d->http = http_new(base, path);
 	d->pause = event_new(base, -1, 0, begin, d);

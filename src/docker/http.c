@@ -34,7 +34,8 @@ struct http {
 	bool is_delivering;
 };
 
-/* ---- collecting: inside libcurl ------------------------------------------------------------------------------ */
+/* ---- collecting: inside libcurl
+ * ------------------------------------------------------------------------------ */
 
 static bool make_room(struct http_call *call, size_t more)
 {
@@ -56,7 +57,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 {
 	struct http_call *call = ctx;
 	size_t more = size * n; /* at most CURL_MAX_WRITE_SIZE */
-	/* Whole lines leave the buffer only afterwards: one delivery from libcurl may come on top of a line. */
+	/* Whole lines leave the buffer only afterwards: one delivery from libcurl may come on top
+	 * of a line. */
 	size_t limit = call->limit + (call->handler->line ? CURL_MAX_WRITE_SIZE : 0);
 	if (more > limit || call->n > limit - more) {
 		call->is_too_long = true;
@@ -77,13 +79,15 @@ static size_t on_head(char *data, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-/* ---- delivering: outside libcurl ----------------------------------------------------------------------------- */
+/* ---- delivering: outside libcurl
+ * ----------------------------------------------------------------------------- */
 
 static void unlink_from_curl(struct http_call *call)
 {
 	if (!call->easy)
 		return;
-	(void)curl_multi_remove_handle(call->http->multi, call->easy); /* fails only for a handle that is not in it */
+	(void)curl_multi_remove_handle(call->http->multi,
+				       call->easy); /* fails only for a handle that is not in it */
 	curl_easy_cleanup(call->easy);
 	call->easy = NULL;
 }
@@ -115,7 +119,8 @@ void http_cancel(struct http_call *call)
 static long status_of(const struct http_call *call)
 {
 	long status = 0;
-	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status); /* stays 0 when it fails */
+	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE,
+				&status); /* stays 0 when it fails */
 	return status;
 }
 
@@ -190,7 +195,8 @@ static void collect_done(struct http *http)
 	int left;
 	for (CURLMsg *m; (m = curl_multi_info_read(http->multi, &left));) {
 		char *call = NULL;
-		if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call) != CURLE_OK)
+		if (m->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call) != CURLE_OK)
 			continue;
 		((struct http_call *)(void *)call)->is_done = true;
 		((struct http_call *)(void *)call)->result = m->data.result;
@@ -200,7 +206,8 @@ static void collect_done(struct http *http)
 static void act(struct http *http, curl_socket_t fd, int what)
 {
 	int running;
-	(void)curl_multi_socket_action(http->multi, fd, what, &running); /* failures come with each call's result */
+	(void)curl_multi_socket_action(http->multi, fd, what,
+				       &running); /* failures come with each call's result */
 	collect_done(http);
 	http->is_delivering = true;
 	for (struct http_call *call = http->calls; call; call = call->next)
@@ -210,7 +217,8 @@ static void act(struct http *http, curl_socket_t fd, int what)
 	sweep(http);
 }
 
-/* ---- libcurl on the event base ------------------------------------------------------------------------------- */
+/* ---- libcurl on the event base
+ * ------------------------------------------------------------------------------- */
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
@@ -221,7 +229,8 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 static void on_socket(evutil_socket_t fd, short what, void *ctx)
 {
-	int action = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+	int action =
+		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 	act(ctx, fd, action);
 }
 
@@ -242,9 +251,11 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *
 		event_free(watch);
 	if (what == CURL_POLL_REMOVE)
 		return 0;
-	short events = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+	short events = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
+			       (what & CURL_POLL_OUT ? EV_WRITE : 0));
 	watch = event_new(http->base, fd, events, on_socket, http);
-	(void)curl_multi_assign(http->multi, fd, watch); /* fails only for a socket that libcurl does not know */
+	(void)curl_multi_assign(http->multi, fd,
+				watch); /* fails only for a socket that libcurl does not know */
 	return watch && event_add(watch, NULL) == 0 ? 0 : -1;
 }
 
@@ -261,7 +272,8 @@ struct http *http_new(struct event_base *base, const char *socket_path)
 		http_free(http);
 		return NULL;
 	}
-	(void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, want_socket); /* these cannot fail */
+	(void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION,
+				want_socket); /* these cannot fail */
 	(void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
 	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, want_timer);
 	(void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
@@ -275,7 +287,7 @@ static bool set_options(struct http_call *call, const struct http_request *reque
 	if (strlen(request->path) > sizeof(url) - sizeof("http://docker"))
 		return false;
 	(void)strcpy(stpcpy(url, "http://docker"), request->path); /* fits: see above */
-	bool is_bad = curl_easy_setopt(easy, CURLOPT_URL, url) || /* all of them are needed */
+	bool is_bad = curl_easy_setopt(easy, CURLOPT_URL, url) ||  /* all of them are needed */
 		      curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->http->socket_path) ||
 		      curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
 		      curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") ||
@@ -301,7 +313,8 @@ struct http_call *http_get(struct http *http, const struct http_request *request
 	call->ctx = request->ctx;
 	call->limit = request->limit;
 	call->easy = curl_easy_init();
-	if (!call->easy || !set_options(call, request) || curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
+	if (!call->easy || !set_options(call, request) ||
+	    curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
 		curl_easy_cleanup(call->easy);
 		free(call);
 		return NULL;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One walk per reply. `struct walk` remembers the first failure, as struct reader does for bytes: after it every lookup yields
- * nothing, so the code below describes the shape and asks once at the end.
+ * One walk per reply. `struct walk` remembers the first failure, as struct reader does for bytes:
+ * after it every lookup yields nothing, so the code below describes the shape and asks once at the
+ * end.
  *
- * null and absent are the same. A field of another type than the API's is a failure, also where it is optional.
+ * null and absent are the same. A field of another type than the API's is a failure, also where it
+ * is optional.
  */
 #include "docker/parse.h"
 
@@ -13,9 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LABEL_PROJECT "com.docker.compose.project"
-#define LABEL_SERVICE "com.docker.compose.service"
-#define OPTION_BRIDGE "com.docker.network.bridge.name"
+#define LABEL_PROJECT  "com.docker.compose.project"
+#define LABEL_SERVICE  "com.docker.compose.service"
+#define OPTION_BRIDGE  "com.docker.network.bridge.name"
 #define OPTION_DEFAULT "com.docker.network.bridge.default_bridge"
 
 enum {
@@ -128,8 +130,8 @@ static void read_mac(struct walk *w, const char *text, uint8_t mac[6])
 	char end;
 	if (!*text)
 		return;
-	if (strlen(text) != 17 ||
-	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6) {
+	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2],
+					 &b[3], &b[4], &b[5], &end) != 6) {
 		fail(w, PARSE_SHAPE);
 		return;
 	}
@@ -137,7 +139,8 @@ static void read_mac(struct walk *w, const char *text, uint8_t mac[6])
 		mac[i] = (uint8_t)b[i];
 }
 
-/* ---- containers --------------------------------------------------------------------------------------------- */
+/* ---- containers
+ * --------------------------------------------------------------------------------------------- */
 
 static void read_labels(struct walk *w, const json_t *labels, struct identity_endpoint *e)
 {
@@ -164,7 +167,8 @@ static void read_compose(struct walk *w, const json_t *labels, struct identity_e
 	e->service = copy_or_null(w, text_at(w, labels, LABEL_SERVICE));
 }
 
-static void read_leg(struct walk *w, const char *network, const json_t *settings, struct docker_leg *leg)
+static void read_leg(struct walk *w, const char *network, const json_t *settings,
+		     struct docker_leg *leg)
 {
 	*leg = (struct docker_leg){0}; /* the place may have been used by one without an address */
 	leg->has[0] = read_addr(w, text_at(w, settings, "IPAddress"), &leg->addr[0]);
@@ -195,16 +199,19 @@ static void read_legs(struct walk *w, const json_t *networks, struct docker_cont
 	}
 }
 
-/* States in which the engine keeps the addresses for the container. "created" counts: it is what a container is called while
- * its network is being set up. A stopped one may show old addresses for a moment. */
+/* States in which the engine keeps the addresses for the container. "created" counts: it is what a
+ * container is called while its network is being set up. A stopped one may show old addresses for a
+ * moment. */
 static bool may_have_addresses(const char *status)
 {
-	return strcmp(status, "exited") != 0 && strcmp(status, "dead") != 0 && strcmp(status, "removing") != 0;
+	return strcmp(status, "exited") != 0 && strcmp(status, "dead") != 0 &&
+	       strcmp(status, "removing") != 0;
 }
 
 static bool has_host_mode(struct walk *w, const json_t *container)
 {
-	return strcmp(text_at(w, object_at(w, container, "HostConfig"), "NetworkMode"), "host") == 0;
+	return strcmp(text_at(w, object_at(w, container, "HostConfig"), "NetworkMode"), "host") ==
+	       0;
 }
 
 static void read_id(struct walk *w, const json_t *object, char **out)
@@ -215,15 +222,16 @@ static void read_id(struct walk *w, const json_t *object, char **out)
 	*out = copy(w, id);
 }
 
-static void read_common(struct walk *w, const json_t *container, const json_t *labels, const char *status,
-			struct docker_container *c)
+static void read_common(struct walk *w, const json_t *container, const json_t *labels,
+			const char *status, struct docker_container *c)
 {
 	read_id(w, container, &c->facts.id);
 	read_labels(w, labels, &c->facts);
 	read_compose(w, labels, &c->facts);
 	c->facts.is_host_network = has_host_mode(w, container);
 	if (may_have_addresses(status))
-		read_legs(w, object_at(w, object_at(w, container, "NetworkSettings"), "Networks"), c);
+		read_legs(w, object_at(w, object_at(w, container, "NetworkSettings"), "Networks"),
+			  c);
 }
 
 /* "/blog-db-1"; "/web/db" is a link's alias for it. */
@@ -268,14 +276,16 @@ static void read_inspected(struct walk *w, const json_t *root, struct docker_con
 	const char *name = text_at(w, root, "Name");
 	c->facts.container = copy(w, name[0] == '/' ? name + 1 : name);
 	c->facts.image = copy_or_null(w, text_at(w, config, "Image"));
-	read_common(w, root, object_at(w, config, "Labels"), text_at(w, object_at(w, root, "State"), "Status"), c);
+	read_common(w, root, object_at(w, config, "Labels"),
+		    text_at(w, object_at(w, root, "State"), "Status"), c);
 }
 
-/* ---- networks ----------------------------------------------------------------------------------------------- */
+/* ---- networks ---- */
 
 static void read_members(struct walk *w, const json_t *containers, struct docker_network *network)
 {
-	network->members = room(w, json_object_size(containers), sizeof(*network->members), DOCKER_CONTAINERS_MAX);
+	network->members = room(w, json_object_size(containers), sizeof(*network->members),
+				DOCKER_CONTAINERS_MAX);
 	const char *id;
 	json_t *value;
 	json_object_foreach((json_t *)(uintptr_t)containers, id, value)
@@ -297,7 +307,8 @@ static void read_members(struct walk *w, const json_t *containers, struct docker
 	}
 }
 
-/* The engine does not print the gateway that it chose itself in a subnet that the user gave: it is the first address. */
+/* The engine does not print the gateway that it chose itself in a subnet that the user gave: it is
+ * the first address. */
 static struct ip_addr first_address(const struct identity_prefix *subnet)
 {
 	struct ip_addr first = subnet->addr;
@@ -339,9 +350,10 @@ static void read_subnets(struct walk *w, const json_t *configs, struct identity_
 /* The name reaches the kernel and iptables: nothing that either would read as more than a name. */
 static bool is_bridge_name(const char *name)
 {
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-	return n > 0 && n <= BRIDGE_NAME_MAX && name[n] == '\0' && name[0] != '-' && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0;
+	size_t n =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+	return n > 0 && n <= BRIDGE_NAME_MAX && name[n] == '\0' && name[0] != '-' &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 static char *bridge_name(struct walk *w, const json_t *options, const char *id)
@@ -378,7 +390,7 @@ static void read_network(struct walk *w, const json_t *root, struct docker_netwo
 	read_members(w, object_at(w, root, "Containers"), network);
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 struct event_word {
 	const char *type, *action;
@@ -388,14 +400,22 @@ struct event_word {
 static enum docker_event_kind event_kind(const char *type, const char *action)
 {
 	static const struct event_word words[] = {
-		{"container", "create", EVENT_CONTAINER_CREATED}, {"container", "start", EVENT_CONTAINER_CHANGED},
-		{"container", "restart", EVENT_CONTAINER_CHANGED}, {"container", "rename", EVENT_CONTAINER_CHANGED},
-		{"container", "pause", EVENT_CONTAINER_CHANGED}, {"container", "unpause", EVENT_CONTAINER_CHANGED},
-		{"container", "update", EVENT_CONTAINER_CHANGED}, {"container", "stop", EVENT_CONTAINER_CHANGED},
-		{"container", "die", EVENT_CONTAINER_DIED},	  {"container", "destroy", EVENT_CONTAINER_GONE},
-		{"network", "create", EVENT_NETWORK_CHANGED},	  {"network", "update", EVENT_NETWORK_CHANGED},
-		{"network", "destroy", EVENT_NETWORK_GONE},	  {"network", "remove", EVENT_NETWORK_GONE},
-		{"network", "connect", EVENT_CONNECTED},	  {"network", "disconnect", EVENT_DISCONNECTED},
+		{"container", "create", EVENT_CONTAINER_CREATED},
+		{"container", "start", EVENT_CONTAINER_CHANGED},
+		{"container", "restart", EVENT_CONTAINER_CHANGED},
+		{"container", "rename", EVENT_CONTAINER_CHANGED},
+		{"container", "pause", EVENT_CONTAINER_CHANGED},
+		{"container", "unpause", EVENT_CONTAINER_CHANGED},
+		{"container", "update", EVENT_CONTAINER_CHANGED},
+		{"container", "stop", EVENT_CONTAINER_CHANGED},
+		{"container", "die", EVENT_CONTAINER_DIED},
+		{"container", "destroy", EVENT_CONTAINER_GONE},
+		{"network", "create", EVENT_NETWORK_CHANGED},
+		{"network", "update", EVENT_NETWORK_CHANGED},
+		{"network", "destroy", EVENT_NETWORK_GONE},
+		{"network", "remove", EVENT_NETWORK_GONE},
+		{"network", "connect", EVENT_CONNECTED},
+		{"network", "disconnect", EVENT_DISCONNECTED},
 	};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(words[i].type, type) == 0 && strcmp(words[i].action, action) == 0)
@@ -408,18 +428,21 @@ static bool is_of_network(enum docker_event_kind kind)
 	return kind >= EVENT_NETWORK_CHANGED;
 }
 
-/* A network of a swarm has an id of another form, and so has the container of its load balancer: neither is ours. */
+/* A network of a swarm has an id of another form, and so has the container of its load balancer:
+ * neither is ours. */
 static void read_event(struct walk *w, const json_t *root, struct docker_event *e)
 {
 	if (!json_is_object(root))
 		fail(w, PARSE_SHAPE);
 	const json_t *actor = object_at(w, root, "Actor");
 	const char *id = text_at(w, actor, "ID");
-	enum docker_event_kind kind = event_kind(text_at(w, root, "Type"), text_at(w, root, "Action"));
+	enum docker_event_kind kind =
+		event_kind(text_at(w, root, "Type"), text_at(w, root, "Action"));
 	const char *member = "";
 	if (kind == EVENT_CONNECTED || kind == EVENT_DISCONNECTED)
 		member = text_at(w, object_at(w, actor, "Attributes"), "container");
-	if (w->status != PARSE_OK || kind == EVENT_OTHER || !is_id(id) || (*member && !is_id(member)))
+	if (w->status != PARSE_OK || kind == EVENT_OTHER || !is_id(id) ||
+	    (*member && !is_id(member)))
 		return;
 	e->kind = kind;
 	copy_id(w, is_of_network(kind) ? e->network : e->container, id);
@@ -427,7 +450,8 @@ static void read_event(struct walk *w, const json_t *root, struct docker_event *
 		copy_id(w, e->container, member);
 }
 
-/* ---- entry points ------------------------------------------------------------------------------------------- */
+/* ---- entry points
+ * ------------------------------------------------------------------------------------------- */
 
 static json_t *load(struct walk *w, struct bytes json)
 {
@@ -453,7 +477,8 @@ static void read_version(struct walk *w, const char *text, struct docker_version
 		fail(w, PARSE_SHAPE);
 }
 
-enum parse_status parse_version(struct bytes json, struct docker_version *newest, struct docker_version *oldest)
+enum parse_status parse_version(struct bytes json, struct docker_version *newest,
+				struct docker_version *oldest)
 {
 	struct walk w = {0};
 	json_t *root = load(&w, json);
@@ -549,7 +574,7 @@ const char *parse_status_text(enum parse_status status)
 	return "?";
 }
 
-/* ---- ends --------------------------------------------------------------------------------------------------- */
+/* ---- ends ---- */
 
 void docker_leg_fini(struct docker_leg *leg)
 {

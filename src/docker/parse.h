@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the Docker engine says, as plain structs. Pure: JSON text in, structs out; no input/output, no log.
+ * What the Docker engine says, as plain structs. Pure: JSON text in, structs out; no input/output,
+ * no log.
  *
- * The engine is trusted with root, its replies are not trusted with our memory: every field may be absent, of another type,
- * or cut. What is wrong in one entry of a list spoils the whole reply (the caller asks again), because a container that was
- * silently left out would be judged as somebody unknown. Unknown fields are ignored. Shapes of API 1.41 to 1.52.
+ * The engine is trusted with root, its replies are not trusted with our memory: every field may be
+ * absent, of another type, or cut. What is wrong in one entry of a list spoils the whole reply (the
+ * caller asks again), because a container that was silently left out would be judged as somebody
+ * unknown. Unknown fields are ignored. Shapes of API 1.41 to 1.52.
  *
- * Owners: the *_fini functions free everything; a zeroed struct is fine. On failure the output is zeroed.
+ * Owners: the *_fini functions free everything; a zeroed struct is fine. On failure the output is
+ * zeroed.
  */
 #ifndef DOCKER_PARSE_H
 #define DOCKER_PARSE_H
@@ -17,7 +20,7 @@
 enum parse_status { PARSE_OK, PARSE_NOT_JSON, PARSE_SHAPE, PARSE_TOO_MANY, PARSE_NO_MEMORY };
 
 enum {
-	DOCKER_ID_LEN = 64,		/* hex digits of an id */
+	DOCKER_ID_LEN = 64, /* hex digits of an id */
 	DOCKER_ID_SIZE = DOCKER_ID_LEN + 1,
 	DOCKER_CONTAINERS_MAX = 1 << 16, /* one host runs a few thousand at most */
 	DOCKER_NETWORKS_MAX = 1 << 12,	 /* the kernel's bridges end before that */
@@ -30,7 +33,8 @@ struct docker_version {
 
 /* One leg of a container. */
 struct docker_leg {
-	char network_id[DOCKER_ID_SIZE]; /* "" when the engine gave none (a container that never started) */
+	char network_id[DOCKER_ID_SIZE]; /* "" when the engine gave none (a container that never
+					    started) */
 	char *network;			 /* its name; never NULL */
 	struct ip_addr addr[2];		 /* IPv4, IPv6 */
 	bool has[2];
@@ -41,7 +45,8 @@ struct docker_leg {
 struct docker_container {
 	/* All but the addresses, which are in the legs. */
 	struct identity_endpoint facts;
-	struct docker_leg *legs; /* only those with an address; none unless the container may be running */
+	struct docker_leg
+		*legs; /* only those with an address; none unless the container may be running */
 	size_t n_legs;
 	bool is_image_id; /* the list names the image by its id: its name must be asked for */
 };
@@ -79,7 +84,8 @@ struct docker_event {
 
 const char *parse_status_text(enum parse_status status);
 
-enum parse_status parse_version(struct bytes json, struct docker_version *newest, struct docker_version *oldest);
+enum parse_status parse_version(struct bytes json, struct docker_version *newest,
+				struct docker_version *oldest);
 /* GET /containers/json */
 enum parse_status parse_containers(struct bytes json, struct docker_container **out, size_t *n);
 /* GET /containers/ID/json */

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- containers, sorted by id ------------------------------------------------------------------------------- */
+/* ---- containers, sorted by id
+ * ------------------------------------------------------------------------------- */
 
 static void container_free(struct table_container *tc)
 {
@@ -53,7 +54,8 @@ static int insert(struct tables *t, size_t at, struct table_container *tc)
 	if (!more)
 		return -ENOMEM;
 	t->containers = more;
-	memmove(t->containers + at + 1, t->containers + at, (t->n_containers - at) * sizeof(*t->containers));
+	memmove(t->containers + at + 1, t->containers + at,
+		(t->n_containers - at) * sizeof(*t->containers));
 	t->containers[at] = tc;
 	t->n_containers++;
 	return 0;
@@ -93,10 +95,11 @@ void tables_remove(struct tables *t, const char *id)
 		return;
 	container_free(t->containers[at]);
 	t->n_containers--;
-	memmove(t->containers + at, t->containers + at + 1, (t->n_containers - at) * sizeof(*t->containers));
+	memmove(t->containers + at, t->containers + at + 1,
+		(t->n_containers - at) * sizeof(*t->containers));
 }
 
-/* ---- legs ---------------------------------------------------------------------------------------------------- */
+/* ---- legs ---- */
 
 static void remove_leg(struct docker_container *c, size_t i)
 {
@@ -147,7 +150,8 @@ struct claim {
 static int by_address_then_age(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
-	int order = memcmp(&x->leg->addr[x->family], &y->leg->addr[y->family], sizeof(struct ip_addr));
+	int order =
+		memcmp(&x->leg->addr[x->family], &y->leg->addr[y->family], sizeof(struct ip_addr));
 	if (order != 0)
 		return order;
 	return (x->leg->since > y->leg->since) - (x->leg->since < y->leg->since);
@@ -160,13 +164,14 @@ static size_t collect_claims(struct tables *t, struct claim *claims)
 		struct docker_container *c = &t->containers[i]->c;
 		for (size_t k = 0; k < 2 * c->n_legs; k++)
 			if (c->legs[k / 2].has[k % 2])
-				claims[n++] = (struct claim){.leg = &c->legs[k / 2], .family = k % 2};
+				claims[n++] =
+					(struct claim){.leg = &c->legs[k / 2], .family = k % 2};
 	}
 	return n;
 }
 
-/* Of those who claim one address the last learned keeps it. The others lose it for good: were it only hidden, it would come
- * back to them with the end of its new owner. */
+/* Of those who claim one address the last learned keeps it. The others lose it for good: were it
+ * only hidden, it would come back to them with the end of its new owner. */
 static int settle(struct tables *t)
 {
 	size_t n = 0;
@@ -186,7 +191,8 @@ static int settle(struct tables *t)
 	return 0;
 }
 
-/* ---- whole lists ---------------------------------------------------------------------------------------------- */
+/* ---- whole lists
+ * ---------------------------------------------------------------------------------------------- */
 
 static int by_container_id(const void *a, const void *b)
 {
@@ -194,7 +200,8 @@ static int by_container_id(const void *a, const void *b)
 	return strcmp((*x)->c.facts.id, (*y)->c.facts.id);
 }
 
-static int take_containers(struct tables *t, struct docker_container *containers, size_t n, uint64_t asked)
+static int take_containers(struct tables *t, struct docker_container *containers, size_t n,
+			   uint64_t asked)
 {
 	t->containers = calloc(n ? n : 1, sizeof(struct table_container *));
 	if (!t->containers)
@@ -224,7 +231,8 @@ static void drop_doubles(struct tables *t)
 	t->n_containers = kept;
 }
 
-int tables_load_containers(struct tables *t, struct docker_container *containers, size_t n, uint64_t asked)
+int tables_load_containers(struct tables *t, struct docker_container *containers, size_t n,
+			   uint64_t asked)
 {
 	int r = take_containers(t, containers, n, asked);
 	docker_containers_free(containers, n);
@@ -244,9 +252,11 @@ int tables_load_networks(struct tables *t, struct docker_network *networks, size
 	return r;
 }
 
-/* ---- answers to single questions ---------------------------------------------------------------------------- */
+/* ---- answers to single questions
+ * ---------------------------------------------------------------------------- */
 
-static int place_for_answer(struct tables *t, const char *id, uint64_t asked, struct table_container **out)
+static int place_for_answer(struct tables *t, const char *id, uint64_t asked,
+			    struct table_container **out)
 {
 	int r = find_or_make(t, id, out);
 	if (r == 0 && (*out)->touched > asked)
@@ -324,7 +334,9 @@ static int take_network(struct tables *t, struct docker_network *network)
 {
 	size_t i = network_place(t, network->facts.id);
 	if (i == t->n_networks) {
-		void *more = i < DOCKER_NETWORKS_MAX ? reallocarray(t->networks, i + 1, sizeof(*t->networks)) : NULL;
+		void *more = i < DOCKER_NETWORKS_MAX
+				     ? reallocarray(t->networks, i + 1, sizeof(*t->networks))
+				     : NULL;
 		if (!more)
 			return -ENOMEM;
 		t->networks = more;
@@ -362,7 +374,7 @@ void tables_fini(struct tables *t)
 	*t = (struct tables){0};
 }
 
-/* ---- the set -------------------------------------------------------------------------------------------------- */
+/* ---- the set ---- */
 
 static const struct docker_network *bridge_of(const struct tables *t, const struct docker_leg *leg)
 {
@@ -370,7 +382,8 @@ static const struct docker_network *bridge_of(const struct tables *t, const stru
 	return i < t->n_networks && t->networks[i].is_bridge ? &t->networks[i] : NULL;
 }
 
-static void set_addresses(const struct tables *t, const struct docker_container *c, struct identity_endpoint *e)
+static void set_addresses(const struct tables *t, const struct docker_container *c,
+			  struct identity_endpoint *e)
 {
 	e->n_addresses = 0;
 	for (size_t i = 0; i < 2 * c->n_legs; i++) {
@@ -436,7 +449,8 @@ void tables_set_fini(struct identity_set *set)
 static void print_text(FILE *to, const char *text)
 {
 	if (text)
-		(void)fprintf(to, "%zu:%s,", strlen(text), text); /* a memory stream: checked at its end */
+		(void)fprintf(to, "%zu:%s,", strlen(text),
+			      text); /* a memory stream: checked at its end */
 	else
 		(void)fputs("-,", to);
 }
@@ -453,8 +467,9 @@ static void print_endpoint(FILE *to, const struct identity_endpoint *e)
 	for (size_t i = 0; i < e->n_addresses; i++) {
 		char addr[IP_ADDR_TEXT];
 		const uint8_t *m = e->addresses[i].mac;
-		(void)fprintf(to, "%s %02x%02x%02x%02x%02x%02x ", ip_addr_print(&e->addresses[i].addr, addr), m[0], m[1],
-			      m[2], m[3], m[4], m[5]);
+		(void)fprintf(to, "%s %02x%02x%02x%02x%02x%02x ",
+			      ip_addr_print(&e->addresses[i].addr, addr), m[0], m[1], m[2], m[3],
+			      m[4], m[5]);
 		print_text(to, e->addresses[i].network);
 	}
 	(void)fprintf(to, "%d\n", e->is_host_network);
@@ -467,7 +482,8 @@ static void print_network(FILE *to, const struct identity_network *n)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		print_text(to, texts[i]);
 	for (size_t i = 0; i < n->n_subnets; i++)
-		(void)fprintf(to, "%s/%u ", ip_addr_print(&n->subnets[i].addr, addr), n->subnets[i].length);
+		(void)fprintf(to, "%s/%u ", ip_addr_print(&n->subnets[i].addr, addr),
+			      n->subnets[i].length);
 	for (size_t i = 0; i < n->n_gateways; i++)
 		(void)fprintf(to, "%s ", ip_addr_print(&n->gateways[i], addr));
 	(void)fprintf(to, "%d\n", n->is_internal);

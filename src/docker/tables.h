@@ -2,9 +2,10 @@
 /*
  * What is known of the engine's containers and networks, and the identity set that follows from it.
  *
- * Knowledge comes in pieces, from replies that may be older than an event already seen. So everything carries a number of the
- * caller's count of events: a container is `touched` by each event that names it, and a reply to a question asked before the
- * last touch says nothing about it. An address belongs to one container: to the one of which it was learned last.
+ * Knowledge comes in pieces, from replies that may be older than an event already seen. So
+ * everything carries a number of the caller's count of events: a container is `touched` by each
+ * event that names it, and a reply to a question asked before the last touch says nothing about it.
+ * An address belongs to one container: to the one of which it was learned last.
  *
  * No input/output. Control thread only. Negative errno is -ENOMEM, then nothing changed.
  */
@@ -29,9 +30,11 @@ struct tables {
 
 void tables_fini(struct tables *t);
 
-/* Whole lists, into empty tables; they take over the elements and the array, also when they fail. */
+/* Whole lists, into empty tables; they take over the elements and the array, also when they fail.
+ */
 int tables_load_networks(struct tables *t, struct docker_network *networks, size_t n);
-int tables_load_containers(struct tables *t, struct docker_container *containers, size_t n, uint64_t asked);
+int tables_load_containers(struct tables *t, struct docker_container *containers, size_t n,
+			   uint64_t asked);
 
 /* An event named it; makes a place for it when there is none. */
 int tables_touch(struct tables *t, const char *id, uint64_t now);
@@ -39,16 +42,19 @@ struct table_container *tables_find(const struct tables *t, const char *id); /* 
 void tables_remove(struct tables *t, const char *id);
 /* Takes a container's addresses away: on one network, or on all (NULL). */
 void tables_disconnect(struct tables *t, const char *id, const char *network_id);
-/* An answer to a question asked at `asked` takes the place of what was known, unless it is out of date. Takes over *c. */
+/* An answer to a question asked at `asked` takes the place of what was known, unless it is out of
+ * date. Takes over *c. */
 int tables_put_container(struct tables *t, struct docker_container *c, uint64_t asked);
-/* Only the names, labels and image of it; addresses stay. For an answer that may lag behind in these. Takes over *c. */
+/* Only the names, labels and image of it; addresses stay. For an answer that may lag behind in
+ * these. Takes over *c. */
 int tables_put_facts(struct tables *t, struct docker_container *c, uint64_t asked);
 /* The network, and the addresses of its members that are not out of date. Takes over *network. */
 int tables_put_network(struct tables *t, struct docker_network *network, uint64_t asked);
 void tables_remove_network(struct tables *t, const char *id);
 bool tables_has_network(const struct tables *t, const char *id);
 
-/* The set; its strings are borrowed from the tables and valid until these change. Free it with tables_set_fini only. */
+/* The set; its strings are borrowed from the tables and valid until these change. Free it with
+ * tables_set_fini only. */
 int tables_set(const struct tables *t, struct identity_set *out);
 void tables_set_fini(struct identity_set *set);
 /* A text that is equal for equal sets; the caller's to free. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define SECONDS	     UINT64_C(1000000000)
-#define DAYS	     (24 * 3600 * SECONDS)
+#define DAYS	     (86400 * SECONDS)
 #define MILLISECONDS UINT64_C(1000000)
 
 enum { SWEEP_PER_TICK = 1024 };
@@ -109,9 +109,29 @@ static bool identify_sides(struct worker *w, struct flow *f)
 	return from.is_known && to.is_known;
 }
 
+/* A side whose link address is not known (it is beyond the gateway) still cannot have the other side's. */
 static bool is_spoofed(const struct flow *f, unsigned dir, const struct capture_packet *cp)
 {
-	return f->has_mac[dir] && cp->has_mac && memcmp(f->mac[dir], cp->mac, 6) != 0;
+	if (!cp->has_mac)
+		return false;
+	if (f->has_mac[dir])
+		return memcmp(f->mac[dir], cp->mac, 6) != 0;
+	return f->has_mac[!dir] && memcmp(f->mac[!dir], cp->mac, 6) == 0;
+}
+
+/* Who only observes or tries a policy out stands in nobody's way. */
+static bool binds(const struct worker *w)
+{
+	return w->settings->mode == MODE_ENFORCE;
+}
+
+/* What has no flow and so no judgement. */
+static void answer_unjudged(struct turn *t)
+{
+	if (binds(t->w))
+		answer_drop(t);
+	else
+		answer_accept(t, NULL);
 }
 
 static void deny_connection(struct turn *t, struct flow *f, enum reason reason)
@@ -202,12 +222,21 @@ static void open_flow(struct turn *t, struct flow *f)
 	settle(t, w, f, status);
 }
 
+/* No answer: it would go to the one whose address was taken. */
+static void refuse_spoofed(struct turn *t, struct flow *f)
+{
+	counter_inc(t->w->setup.counters, COUNTER_SPOOFED);
+	deny_connection(t, f, REASON_SPOOFED);
+	answer_drop(t);
+	flow_remove(&t->w->shard, f);
+}
+
 static void new_flow(struct turn *t)
 {
 	struct worker *w = t->w;
 	struct flow *f = create_flow(t);
 	if (!f) {
-		answer_drop(t);
+		answer_unjudged(t);
 		return;
 	}
 	if (f->ip_proto == IPPROTO_TCP) {
@@ -222,12 +251,9 @@ static void new_flow(struct turn *t)
 	f->half[0].packets = 1;
 	f->half[0].bytes = t->p.raw.n;
 	bool known = identify_sides(w, f);
-	if (is_spoofed(f, 0, t->cp)) {
-		counter_inc(w->setup.counters, COUNTER_SPOOFED);
-		deny_connection(t, f, REASON_SPOOFED);
-		answer_drop(t);
-		flow_remove(&w->shard, f);
-	} else if (!known) {
+	if (is_spoofed(f, 0, t->cp) && binds(w)) {
+		refuse_spoofed(t, f);
+	} else if (!known && binds(w)) {
 		wait_for_identity(t, f);
 	} else {
 		open_flow(t, f);
@@ -270,13 +296,16 @@ static void midstream(struct turn *t)
 	counter_inc(w->setup.counters, COUNTER_MIDSTREAM);
 	struct flow *f = t->p.tcp_flags & TCP_RST ? NULL : create_flow(t);
 	if (!f) {
-		answer_drop(t);
+		answer_unjudged(t);
 		return;
 	}
 	enum inspect_status status = judge_midstream(t, f, false);
+	bool spoofed = is_spoofed(f, 0, t->cp);
 	if (status != INSPECT_FINAL)
 		status = judge_midstream(t, f, true);
-	if (status == INSPECT_FINAL) {
+	if (spoofed && binds(w)) {
+		refuse_spoofed(t, f);
+	} else if (status == INSPECT_FINAL) {
 		settle(t, w, f, INSPECT_FINAL);
 	} else {
 		deny_connection(t, f, REASON_MIDSTREAM);
@@ -425,27 +454,70 @@ static void dispatch(struct turn *t, struct flow *f)
 	assert(!"a free flow was found");
 }
 
-static void known_flow(struct turn *t, struct flow *f)
+static bool opens_connection(const struct packet *p)
+{
+	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
+/* In an image newer than the flow's, its addresses may have changed hands. */
+static bool has_false_source(struct turn *t, const struct flow *f)
+{
+	if (f->generation == t->w->settings->generation)
+		return is_spoofed(f, t->dir, t->cp);
+	struct flow now = *f;
+	(void)identify_sides(t->w, &now); /* only the link addresses matter here */
+	return is_spoofed(&now, t->dir, t->cp);
+}
+
+/* What the packet does to the flow's life, before anybody looks into it. */
+static enum tcp_fate track(struct turn *t, struct flow *f)
+{
+	if (f->ip_proto != IPPROTO_TCP) {
+		bool was_refused_by_another_policy =
+			f->phase == FLOW_DENIED && f->generation != t->w->settings->generation;
+		return was_refused_by_another_policy ? TCP_REOPEN : TCP_GO;
+	}
+	/* Its SYN is held: nobody can have answered it, nor can it have been followed by data. */
+	if (f->phase == FLOW_WAITING && (t->dir != 0 || !opens_connection(&t->p)))
+		return TCP_STOP;
+	enum tcp_fate fate = tcp_track(f, t->dir, &t->p);
+	return fate == TCP_STOP && f->phase == FLOW_DENIED ? TCP_GO : fate;
+}
+
+static void take_packet(struct turn *t, struct flow *f)
 {
 	struct worker *w = t->w;
-	flow_begin(&w->shard, f);
 	f->seen_ns = w->now.mono_ns;
 	f->half[t->dir].packets++;
 	f->half[t->dir].bytes += t->p.raw.n;
 	if (f->generation != w->settings->generation)
 		refresh(t, f);
-	if (!t->is_answered && is_spoofed(f, t->dir, t->cp)) {
-		counter_inc(w->setup.counters, COUNTER_SPOOFED);
-		answer_drop(t);
-	}
 	if (!t->is_answered)
 		dispatch(t, f);
-	flow_end_turn(&w->shard, f);
 }
 
-static bool opens_connection(const struct packet *p)
+/* Who sent it comes first: a forged packet must not move the state of the connection that it imitates. */
+static void known_flow(struct turn *t, struct flow *f)
 {
-	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	struct worker *w = t->w;
+	enum tcp_fate fate = TCP_STOP;
+	flow_begin(&w->shard, f);
+	if (has_false_source(t, f) && binds(w)) {
+		counter_inc(w->setup.counters, COUNTER_SPOOFED);
+	} else {
+		fate = track(t, f);
+		if (fate == TCP_STOP)
+			counter_inc(w->setup.counters, COUNTER_OUT_OF_WINDOW);
+	}
+	if (fate == TCP_GO)
+		take_packet(t, f);
+	else if (fate == TCP_STOP)
+		answer_drop(t);
+	else
+		flow_close(w, f, FLOW_END_EVICTED);
+	flow_end_turn(&w->shard, f);
+	if (fate == TCP_REOPEN)
+		new_flow(t);
 }
 
 static void tcp_packet(struct turn *t, struct flow *f)
@@ -460,18 +532,6 @@ static void tcp_packet(struct turn *t, struct flow *f)
 	if (cleaned == CLEAN_CHANGED) {
 		counter_inc(w->setup.counters, COUNTER_NORMALISED);
 		t->is_changed = true;
-	}
-	enum tcp_fate fate = f ? tcp_track(f, t->dir, &t->p) : TCP_GO;
-	if (fate == TCP_STOP && f->phase != FLOW_DENIED) {
-		counter_inc(w->setup.counters, COUNTER_OUT_OF_WINDOW);
-		answer_drop(t);
-		return;
-	}
-	if (fate == TCP_REOPEN) {
-		flow_begin(&w->shard, f);
-		flow_close(w, f, FLOW_END_EVICTED);
-		flow_end_turn(&w->shard, f);
-		f = NULL;
 	}
 	if (f)
 		known_flow(t, f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A program is written with labels and two passes away from text: jumps name a label, and are resolved when all of it is
- * there. Labels are forward only, as BPF demands.
+ * A program is written with labels and two passes away from text: jumps name a label, and are
+ * resolved when all of it is there. Labels are forward only, as BPF demands.
  */
 #include "firewall/bpf.h"
 
@@ -61,7 +61,8 @@ static void print(const struct program *p, FILE *to)
 	(void)fprintf(to, "%u", p->n); /* a memory stream: checked at its end */
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct instruction *in = &p->at[i];
-		(void)fprintf(to, ",%u %u %u %u", in->code, distance(p, i, in->yes), distance(p, i, in->no), in->k);
+		(void)fprintf(to, ",%u %u %u %u", in->code, distance(p, i, in->yes),
+			      distance(p, i, in->no), in->k);
 	}
 }
 

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { TALK_SIZE = 32768 }; /* a link with all its attributes; MNL_SOCKET_BUFFER_SIZE is not constant */
+enum {
+	TALK_SIZE = 32768
+}; /* a link with all its attributes; MNL_SOCKET_BUFFER_SIZE is not constant */
 
 /* Sends one request and takes the answers to it. */
 static int talk(int bus, struct nlmsghdr *request, mnl_cb_t take, void *ctx)
@@ -23,12 +25,14 @@ static int talk(int bus, struct nlmsghdr *request, mnl_cb_t take, void *ctx)
 	request->nlmsg_seq = (uint32_t)time(NULL);
 	request->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
 	int r = 0;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 || mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
 		r = -errno;
 	unsigned port = mnl_socket_get_portid(socket);
 	for (int more = MNL_CB_OK; r == 0 && more > MNL_CB_STOP;) {
 		ssize_t n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-		more = n < 0 ? -1 : mnl_cb_run(buffer, (size_t)n, request->nlmsg_seq, port, take, ctx);
+		more = n < 0 ? -1
+			     : mnl_cb_run(buffer, (size_t)n, request->nlmsg_seq, port, take, ctx);
 		if (more < 0)
 			r = -errno;
 	}
@@ -57,9 +61,11 @@ static int take_switch(const struct nlattr *a, void *ctx)
 static int take_info(const struct nlattr *a, void *ctx)
 {
 	struct seen *seen = ctx;
-	if (mnl_attr_get_type(a) == IFLA_INFO_KIND && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+	if (mnl_attr_get_type(a) == IFLA_INFO_KIND &&
+	    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
 		seen->is_bridge = strcmp(mnl_attr_get_str(a), "bridge") == 0;
-	if (mnl_attr_get_type(a) == IFLA_INFO_DATA && seen->is_bridge) /* the kernel puts the kind first */
+	if (mnl_attr_get_type(a) == IFLA_INFO_DATA &&
+	    seen->is_bridge) /* the kernel puts the kind first */
 		return mnl_attr_parse_nested(a, take_switch, seen);
 	return MNL_CB_OK;
 }

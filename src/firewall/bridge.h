@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The switches of one bridge that make what it forwards visible to iptables, by rtnetlink: no host-wide setting changes.
- * Also: the number of the kernel's nftables ruleset, which tells cheaply that nobody touched it.
+ * The switches of one bridge that make what it forwards visible to iptables, by rtnetlink: no
+ * host-wide setting changes. Also: the number of the kernel's nftables ruleset, which tells cheaply
+ * that nobody touched it.
  */
 #ifndef FIREWALL_BRIDGE_H
 #define FIREWALL_BRIDGE_H
@@ -20,7 +21,8 @@ int bridge_read(const char *name, struct bridge_switches *out);
 /* By ifindex, so that a bridge made anew under the same name is left alone. */
 int bridge_write(const struct bridge_switches *to);
 
-/* Changes with every change of any nftables ruleset of this network namespace. Negative errno: no nf_tables here. */
+/* Changes with every change of any nftables ruleset of this network namespace. Negative errno: no
+ * nf_tables here. */
 int bridge_ruleset_number(uint32_t *out);
 
 #endif

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Applies, checks and removes. The rules go in and out in one iptables-restore per family, so that there is never half of them;
- * what iptables-save shows afterwards is kept, and a check compares with that.
+ * Applies, checks and removes. The rules go in and out in one iptables-restore per family, so that
+ * there is never half of them; what iptables-save shows afterwards is kept, and a check compares
+ * with that.
  *
- * Order matters: rules first, switches last, so that a bridge's packets do not meet a ruleset that is not there yet; on the way
- * out the other way round does no harm. The state file is written before a switch is turned.
+ * Order matters: rules first, switches last, so that a bridge's packets do not meet a ruleset that
+ * is not there yet; on the way out the other way round does no harm. The state file is written
+ * before a switch is turned.
  *
- * Docker calls `iptables` from its PATH, so that is ours too, unless Docker's chains are found in the other backend only.
+ * Docker calls `iptables` from its PATH, so that is ours too, unless Docker's chains are found in
+ * the other backend only.
  */
 #include "firewall/firewall.h"
 
@@ -38,27 +41,33 @@ struct firewall {
 	char (*interfaces)[IFNAMSIZ];
 	size_t n_interfaces;
 	enum backend backend;
-	char *expected[N_RULES_FAMILIES]; /* our chains as iptables-save showed them; NULL: family not in use */
+	char *expected[N_RULES_FAMILIES]; /* our chains as iptables-save showed them; NULL: family
+					     not in use */
 	bool has_number;
 	uint32_t number; /* of the nftables ruleset when it was last seen to be right */
 };
 
-/* ---- iptables ------------------------------------------------------------------------------------------------------ */
+/* ---- iptables ---- */
 
 /* "/usr/sbin/iptables-nft-save" */
-static bool find_program(enum backend backend, enum rules_family family, const char *verb, char path[RUN_PATH_SIZE])
+static bool find_program(enum backend backend, enum rules_family family, const char *verb,
+			 char path[RUN_PATH_SIZE])
 {
 	char name[32];
-	(void)snprintf(name, sizeof(name), "%s%s-%s", family_program[family], backend_infix[backend], verb); /* fits */
+	(void)snprintf(name, sizeof(name), "%s%s-%s", family_program[family],
+		       backend_infix[backend], verb); /* fits */
 	return run_find(name, path);
 }
 
-/* To read a table that is not there yet would make it: the legacy program then shows on every host as in use. */
+/* To read a table that is not there yet would make it: the legacy program then shows on every host
+ * as in use. */
 static bool legacy_has_table(enum rules_family family, const char *table)
 {
 	char line[64];
 	bool found = false;
-	FILE *from = fopen(family == RULES_V4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names", "re");
+	FILE *from = fopen(family == RULES_V4 ? "/proc/net/ip_tables_names"
+					      : "/proc/net/ip6_tables_names",
+			   "re");
 	while (from && !found && fgets(line, sizeof(line), from)) {
 		line[strcspn(line, "\n")] = '\0';
 		found = strcmp(line, table) == 0;
@@ -69,7 +78,8 @@ static bool legacy_has_table(enum rules_family family, const char *table)
 }
 
 /* *text is NULL when there is nothing to save from: no such program or table. */
-static int save_table(enum backend backend, enum rules_family family, const char *table, char **text, struct error *err)
+static int save_table(enum backend backend, enum rules_family family, const char *table,
+		      char **text, struct error *err)
 {
 	char path[RUN_PATH_SIZE];
 	*text = NULL;
@@ -81,8 +91,8 @@ static int save_table(enum backend backend, enum rules_family family, const char
 	return run_program(argv, NULL, text, err);
 }
 
-static int read_present(enum backend backend, enum rules_family family, struct rules_present *out, char **text,
-			struct error *err)
+static int read_present(enum backend backend, enum rules_family family, struct rules_present *out,
+			char **text, struct error *err)
 {
 	*out = (struct rules_present){0};
 	int r = save_table(backend, family, "mangle", text, err);
@@ -96,11 +106,13 @@ static int read_present(enum backend backend, enum rules_family family, struct r
 	return error_set(err, r, "out of memory");
 }
 
-static int restore(enum backend backend, enum rules_family family, const char *input, struct error *err)
+static int restore(enum backend backend, enum rules_family family, const char *input,
+		   struct error *err)
 {
 	char path[RUN_PATH_SIZE];
 	if (!find_program(backend, family, "restore", path))
-		return error_set(err, -ENOENT, "%s%s-restore is not installed: install the package 'iptables'",
+		return error_set(err, -ENOENT,
+				 "%s%s-restore is not installed: install the package 'iptables'",
 				 family_program[family], backend_infix[backend]);
 	const char *const argv[] = {path, "--noflush", "-w", "5", NULL};
 	return run_program(argv, input, NULL, err);
@@ -130,9 +142,10 @@ static bool family_is_used(enum rules_family family)
 	return family == RULES_V4 || access("/proc/net/if_inet6", F_OK) == 0;
 }
 
-/* ---- rules --------------------------------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 
-static int apply_once(enum backend backend, enum rules_family family, const struct firewall_plan *plan, struct error *err)
+static int apply_once(enum backend backend, enum rules_family family,
+		      const struct firewall_plan *plan, struct error *err)
 {
 	struct rules_present present;
 	char *save, *input = NULL;
@@ -159,7 +172,9 @@ static int remember(struct firewall *fw, enum rules_family family, struct error 
 	if (r < 0)
 		return r;
 	if (!present.is_in_place)
-		r = error_set(err, -EAGAIN, "%s: somebody else changes the mangle table at this moment", family_program[family]);
+		r = error_set(err, -EAGAIN,
+			      "%s: somebody else changes the mangle table at this moment",
+			      family_program[family]);
 	if (!save || !strstr(save, "(nf_tables)"))
 		fw->has_number = false;
 	if (r == 0) {
@@ -171,8 +186,10 @@ static int remember(struct firewall *fw, enum rules_family family, struct error 
 	return r;
 }
 
-/* Between reading and writing somebody may have removed a jump that our input deletes: once more. */
-static int apply_family(struct firewall *fw, enum rules_family family, const struct firewall_plan *plan, struct error *err)
+/* Between reading and writing somebody may have removed a jump that our input deletes: once more.
+ */
+static int apply_family(struct firewall *fw, enum rules_family family,
+			const struct firewall_plan *plan, struct error *err)
 {
 	free(fw->expected[family]);
 	fw->expected[family] = NULL;
@@ -260,7 +277,7 @@ static int apply_rules(struct firewall *fw, const struct firewall_plan *plan, st
 	return 0;
 }
 
-/* ---- bridge switches ------------------------------------------------------------------------------------------------- */
+/* ---- bridge switches ---- */
 
 static void write_sysctl(const char *path, const char *value)
 {
@@ -271,7 +288,8 @@ static void write_sysctl(const char *path, const char *value)
 		(void)close(fd); /* procfs: write has told */
 }
 
-/* Loading the module turns every bridge of the host on at once: back to how it was, ours are turned on one by one. */
+/* Loading the module turns every bridge of the host on at once: back to how it was, ours are turned
+ * on one by one. */
 static int need_br_netfilter(struct error *err)
 {
 	static const char *const host_wide[] = {
@@ -288,7 +306,8 @@ static int need_br_netfilter(struct error *err)
 	}
 	if (access(BRIDGE_SYSCTLS, F_OK) != 0)
 		return error_set(err, -ENOSYS,
-				 "the kernel has no br_netfilter, so traffic between containers of one bridge cannot be seen: "
+				 "the kernel has no br_netfilter, so traffic between containers of "
+				 "one bridge cannot be seen: "
 				 "run 'modprobe br_netfilter' on the host");
 	for (size_t i = 0; i < sizeof(host_wide) / sizeof(host_wide[0]); i++)
 		write_sysctl(host_wide[i], "0");
@@ -340,7 +359,9 @@ static int put_back(const struct state_bridge *bridge, struct error *err)
 		return 0;
 	if (r == 0)
 		r = bridge_write(&bridge->before);
-	return r < 0 ? error_set(err, r, "bridge %s: nf_call_iptables: %s", bridge->name, strerror(-r)) : 0;
+	return r < 0 ? error_set(err, r, "bridge %s: nf_call_iptables: %s", bridge->name,
+				 strerror(-r))
+		     : 0;
 }
 
 static bool is_planned(const struct firewall *fw, const char *name)
@@ -393,7 +414,8 @@ static int check_bridges(const struct firewall *fw, struct error *err)
 		if (r < 0)
 			return r;
 		const struct state_bridge *known = state_find(&fw->state, fw->interfaces[i]);
-		if (!known || known->before.ifindex != now.ifindex || now.ipv4 != 1 || now.ipv6 != 1)
+		if (!known || known->before.ifindex != now.ifindex || now.ipv4 != 1 ||
+		    now.ipv6 != 1)
 			return 1;
 	}
 	return 0;
@@ -413,7 +435,7 @@ static int restore_bridges(struct firewall *fw, struct error *err)
 	return state_save(fw->state_path, &fw->state, err);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 int firewall_new(const char *state_path, struct firewall **out, struct error *err)
 {
@@ -459,7 +481,8 @@ int firewall_apply(struct firewall *fw, const struct firewall_plan *plan, struct
 	if (r < 0)
 		return r;
 	fw->is_applied = true;
-	fw->number = 0; /* the next check looks at the rules once: others may have changed them meanwhile */
+	fw->number = 0; /* the next check looks at the rules once: others may have changed them
+			   meanwhile */
 	return 0;
 }
 

@@ -12,13 +12,15 @@
 #define OURS "BRIDGEWARDEN-"
 
 enum {
-	INTERFACES_MAX = 1024, /* the kernel's limit of ports on one bridge; far more than anybody's bridges */
+	INTERFACES_MAX = 1024, /* the kernel's limit of ports on one bridge; far more than anybody's
+				  bridges */
 	ND_HOP_LIMIT = 255,    /* RFC 4861: a router would have made it less */
 	MLD_HOP_LIMIT = 1,     /* RFC 3810, and IGMP alike: never forwarded */
 };
 
 static const char *const builtin[] = {"INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
-static const char *const chains[] = {"INPUT", "FORWARD", "OUTPUT", "POSTROUTING", "FROM", "HOST", "INTERNAL", "EGRESS", "INGRESS"};
+static const char *const chains[] = {"INPUT", "FORWARD",  "OUTPUT", "POSTROUTING", "FROM",
+				     "HOST",  "INTERNAL", "EGRESS", "INGRESS"};
 
 #define N_BUILTIN (sizeof(builtin) / sizeof(builtin[0]))
 #define N_CHAINS  (sizeof(chains) / sizeof(chains[0]))
@@ -31,7 +33,8 @@ struct page {
 };
 
 /* One rule of one of our chains. */
-static void rule(const struct page *p, const char *chain, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void rule(const struct page *p, const char *chain, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 static void rule(const struct page *p, const char *chain, const char *format, ...)
 {
 	va_list args;
@@ -42,40 +45,48 @@ static void rule(const struct page *p, const char *chain, const char *format, ..
 	va_end(args);
 }
 
-/* ---- queueing --------------------------------------------------------------------------------------------------- */
+/* ---- queueing ---- */
 
 /* The engine has said that it need not see the rest. Of TCP it always sees the ends. */
 static void print_offloaded(const struct page *p, const char *chain)
 {
 	uint32_t mask = p->plan->mark_mask, epoch = p->plan->epoch;
-	uint32_t all = mark_value(mask, epoch, MARK_OFFLOADED), replies = mark_value(mask, epoch, MARK_REQUESTS);
+	uint32_t all = mark_value(mask, epoch, MARK_OFFLOADED),
+		 replies = mark_value(mask, epoch, MARK_REQUESTS);
 	const char *const data = "-m tcp --tcp-flags FIN,SYN,RST NONE";
 	const char *const reply = "-m conntrack --ctdir REPLY";
 	rule(p, chain, "-p tcp -m connmark --mark 0x%x/0x%x %s -j RETURN", all, mask, data);
-	rule(p, chain, "-p tcp -m connmark --mark 0x%x/0x%x %s %s -j RETURN", replies, mask, reply, data);
+	rule(p, chain, "-p tcp -m connmark --mark 0x%x/0x%x %s %s -j RETURN", replies, mask, reply,
+	     data);
 	rule(p, chain, "! -p tcp -m connmark --mark 0x%x/0x%x -j RETURN", all, mask);
 	rule(p, chain, "! -p tcp -m connmark --mark 0x%x/0x%x %s -j RETURN", replies, mask, reply);
 }
 
-/* Without these no IPv6 address is found. The hop limit proves that no router forwarded them, so they lead nowhere else. */
+/* Without these no IPv6 address is found. The hop limit proves that no router forwarded them, so
+ * they lead nowhere else. */
 static void print_link_local(const struct page *p, const char *chain)
 {
 	for (unsigned type = 133; type <= 136; type++)
-		rule(p, chain, "-p ipv6-icmp -m icmp6 --icmpv6-type %u -m hl --hl-eq %d -j RETURN", type, ND_HOP_LIMIT);
+		rule(p, chain, "-p ipv6-icmp -m icmp6 --icmpv6-type %u -m hl --hl-eq %d -j RETURN",
+		     type, ND_HOP_LIMIT);
 	static const unsigned listener[] = {130, 131, 132, 143};
 	for (size_t i = 0; i < sizeof(listener) / sizeof(listener[0]); i++)
-		rule(p, chain, "-d ff00::/8 -p ipv6-icmp -m icmp6 --icmpv6-type %u -m hl --hl-eq %d -j RETURN", listener[i],
-		     MLD_HOP_LIMIT);
+		rule(p, chain,
+		     "-d ff00::/8 -p ipv6-icmp -m icmp6 --icmpv6-type %u -m hl --hl-eq %d -j "
+		     "RETURN",
+		     listener[i], MLD_HOP_LIMIT);
 }
 
-/* What the kernels themselves say to their link: no policy names it. */
+/* What the kernels themselves say to their link, and errors of connections that were judged. */
 static void print_icmp(const struct page *p, const char *chain)
 {
 	if (p->family == RULES_V6)
 		print_link_local(p, chain);
 	else
-		rule(p, chain, "-d 224.0.0.0/4 -p igmp -m ttl --ttl-eq %d -j RETURN", MLD_HOP_LIMIT);
-	rule(p, chain, "-p %s -m conntrack --ctstate RELATED -j RETURN", p->family == RULES_V4 ? "icmp" : "ipv6-icmp");
+		rule(p, chain, "-d 224.0.0.0/4 -p igmp -m ttl --ttl-eq %d -j RETURN",
+		     MLD_HOP_LIMIT);
+	rule(p, chain, "-p %s -m conntrack --ctstate RELATED -j RETURN",
+	     p->family == RULES_V4 ? "icmp" : "ipv6-icmp");
 }
 
 static void print_queue(const struct page *p, const char *chain, unsigned queue, const char *bypass)
@@ -85,10 +96,12 @@ static void print_queue(const struct page *p, const char *chain, unsigned queue,
 		bpf_print_queue_v4(p->to, queue, p->plan->n_queues);
 	else
 		bpf_print_queue_v6(p->to, queue, p->plan->n_queues);
-	(void)fprintf(p->to, "\" -j NFQUEUE --queue-num %u%s\n", p->plan->queue_base + queue, bypass);
+	(void)fprintf(p->to, "\" -j NFQUEUE --queue-num %u%s\n", p->plan->queue_base + queue,
+		      bypass);
 }
 
-/* A transport header that cannot be found would send one flow to two queues, and each worker would judge half of it. */
+/* A transport header that cannot be found would send one flow to two queues, and each worker would
+ * judge half of it. */
 static void print_hidden(const struct page *p, const char *chain)
 {
 	(void)fprintf(p->to, "-A " OURS "%s -m bpf --bytecode \"", chain);
@@ -108,7 +121,8 @@ static void print_scope(const struct page *p, const char *chain, bool is_open)
 	rule(p, chain, "-j NFQUEUE --queue-num %u%s", p->plan->queue_base, bypass);
 }
 
-/* ---- the ways there ---------------------------------------------------------------------------------------------- */
+/* ---- the ways there
+ * ---------------------------------------------------------------------------------------------- */
 
 /* A packet that cannot meet a DNAT any more: its addresses in OUTPUT are final. */
 #define SETTLED "-m conntrack --ctstate ESTABLISHED -m conntrack ! --ctstate DNAT"
@@ -131,16 +145,20 @@ static void print_ways(const struct page *p)
 	rule(p, "HOST", "-g " OURS "INGRESS");
 }
 
-/* Before the ways: what the engine itself sent is not judged, and its mark is not the connection's. */
+/* Before the ways: what the engine itself sent is not judged, and its mark is not the connection's.
+ */
 static void print_marks(const struct page *p)
 {
 	uint32_t mask = p->plan->mark_mask, injected = firewall_injected_mark(mask);
 	rule(p, "OUTPUT", "-m mark --mark 0x%x/0x%x -j RETURN", injected, mask);
 	rule(p, "POSTROUTING", "-m mark --mark 0x%x/0x%x -j RETURN", injected, mask);
-	rule(p, "POSTROUTING", "-m mark ! --mark 0x0/0x%x -j CONNMARK --save-mark --nfmask 0x%x --ctmask 0x%x", mask, mask, mask);
+	rule(p, "POSTROUTING",
+	     "-m mark ! --mark 0x0/0x%x -j CONNMARK --save-mark --nfmask 0x%x --ctmask 0x%x", mask,
+	     mask, mask);
 }
 
-/* ---- what is there already --------------------------------------------------------------------------------------- */
+/* ---- what is there already
+ * --------------------------------------------------------------------------------------- */
 
 /* "-A FORWARD ..." as "-D FORWARD ...", for each line. */
 static void print_deletions(FILE *to, const char *jumps)
@@ -205,7 +223,7 @@ static void print_jumps(const struct page *p, const struct rules_present *presen
 		(void)fprintf(p->to, "-I %s 1 -j " OURS "%s\n", builtin[i], builtin[i]);
 }
 
-/* ---- whole inputs ------------------------------------------------------------------------------------------------- */
+/* ---- whole inputs ---- */
 
 static int close_page(FILE *to, char **text)
 {
@@ -217,7 +235,8 @@ static int close_page(FILE *to, char **text)
 	return -ENOMEM;
 }
 
-int rules_print(const struct firewall_plan *plan, enum rules_family family, const struct rules_present *present, char **text)
+int rules_print(const struct firewall_plan *plan, enum rules_family family,
+		const struct rules_present *present, char **text)
 {
 	size_t n;
 	struct page p = {.to = open_memstream(text, &n), .plan = plan, .family = family};
@@ -252,7 +271,8 @@ int rules_print_removal(const struct rules_present *present, char **text)
 	return close_page(to, text);
 }
 
-/* ---- reading iptables-save ------------------------------------------------------------------------------------------ */
+/* ---- reading iptables-save
+ * ------------------------------------------------------------------------------------------ */
 
 /* While its lines are read. */
 struct reading {
@@ -269,7 +289,8 @@ static bool begins(struct bytes line, const char *text)
 
 static bool is_jump_to_ours(struct bytes line)
 {
-	return memmem(line.p, line.n, "-j " OURS, strlen("-j " OURS)) || memmem(line.p, line.n, "-g " OURS, strlen("-g " OURS));
+	return memmem(line.p, line.n, "-j " OURS, strlen("-j " OURS)) ||
+	       memmem(line.p, line.n, "-g " OURS, strlen("-g " OURS));
 }
 
 /* -1: another chain */
@@ -284,7 +305,8 @@ static int builtin_of(struct bytes chain)
 static bool is_right_jump(struct bytes line, const char *name)
 {
 	char right[64];
-	(void)snprintf(right, sizeof(right), "-A %s -j " OURS "%s", name, name); /* fits: constants */
+	(void)snprintf(right, sizeof(right), "-A %s -j " OURS "%s", name,
+		       name); /* fits: constants */
 	return bytes_is(line, right);
 }
 
@@ -357,12 +379,13 @@ void rules_present_fini(struct rules_present *present)
 	*present = (struct rules_present){0};
 }
 
-/* ---- is it a plan --------------------------------------------------------------------------------------------------- */
+/* ---- is it a plan ---- */
 
 /* Whatever iptables would read as more than a name: blanks, quotes, "!" before, "+" behind. */
 static bool is_plain_name(const char *name)
 {
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:");
+	size_t n =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:");
 	return n > 0 && n < IFNAMSIZ && name[n] == '\0' && name[0] != '-';
 }
 
@@ -374,15 +397,22 @@ static bool is_power_of_two(unsigned n)
 int rules_check_plan(const struct firewall_plan *plan, struct error *err)
 {
 	if (plan->n_interfaces > INTERFACES_MAX)
-		return error_set(err, -EINVAL, "%zu managed interfaces: at most %d", plan->n_interfaces, (int)INTERFACES_MAX);
+		return error_set(err, -EINVAL, "%zu managed interfaces: at most %d",
+				 plan->n_interfaces, (int)INTERFACES_MAX);
 	for (size_t i = 0; i < plan->n_interfaces; i++)
-		if (memchr(plan->interfaces[i], '\0', IFNAMSIZ) == NULL || !is_plain_name(plan->interfaces[i]))
-			return error_set(err, -EINVAL, "managed interface %zu has a name that iptables cannot take", i);
+		if (memchr(plan->interfaces[i], '\0', IFNAMSIZ) == NULL ||
+		    !is_plain_name(plan->interfaces[i]))
+			return error_set(
+				err, -EINVAL,
+				"managed interface %zu has a name that iptables cannot take", i);
 	if (!is_power_of_two(plan->n_queues) || plan->n_queues > SHARED_WORKERS_MAX ||
 	    plan->queue_base + plan->n_queues > UINT16_MAX + 1u)
-		return error_set(err, -EINVAL, "queues %u to %u: a power of two up to %d, numbers below 65536", plan->queue_base,
-				 plan->queue_base + plan->n_queues - 1, (int)SHARED_WORKERS_MAX);
-	if (plan->mark_mask == 0 || mark_value(plan->mark_mask, 0, MARK_OFFLOADED) == mark_value(plan->mark_mask, 0, MARK_BOTH))
+		return error_set(err, -EINVAL,
+				 "queues %u to %u: a power of two up to %d, numbers below 65536",
+				 plan->queue_base, plan->queue_base + plan->n_queues - 1,
+				 (int)SHARED_WORKERS_MAX);
+	if (plan->mark_mask == 0 || mark_value(plan->mark_mask, 0, MARK_OFFLOADED) ==
+					    mark_value(plan->mark_mask, 0, MARK_BOTH))
 		return error_set(err, -EINVAL, "mark mask 0x%x is too small", plan->mark_mask);
 	return 0;
 }

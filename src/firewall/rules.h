@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a plan to the text that iptables-restore takes, and back from what iptables-save prints. Pure.
+ * From a plan to the text that iptables-restore takes, and back from what iptables-save prints.
+ * Pure.
  *
  *   FORWARD --> BRIDGEWARDEN-FORWARD  -i managed --> -FROM --- -o managed --> -INTERNAL --.
- *                                                          `-- else -------> -EGRESS  ----+--> offloaded? RETURN
- *                                     -o managed -------------------------> -INGRESS -----'    NFQUEUE by ports
- *   INPUT   --> BRIDGEWARDEN-INPUT    -i managed -------------------------> -EGRESS
- *   OUTPUT  --> BRIDGEWARDEN-OUTPUT   -o managed, established, not DNATed -> -INGRESS
- *   POSTROUTING --> BRIDGEWARDEN-POSTROUTING   save the verdict's mark; -o managed, the rest of what the host made -> -INGRESS
+ *                                                          `-- else -------> -EGRESS  ----+-->
+ * offloaded? RETURN -o managed -------------------------> -INGRESS -----'    NFQUEUE by ports INPUT
+ * --> BRIDGEWARDEN-INPUT    -i managed -------------------------> -EGRESS OUTPUT  -->
+ * BRIDGEWARDEN-OUTPUT   -o managed, established, not DNATed -> -INGRESS POSTROUTING -->
+ * BRIDGEWARDEN-POSTROUTING   save the verdict's mark; -o managed, the rest of what the host made ->
+ * -INGRESS
  *
- * All ways are gotos: a RETURN at their end leaves our chains, so no packet is queued twice in one hook.
+ * All ways are gotos: a RETURN at their end leaves our chains, so no packet is queued twice in one
+ * hook.
  *
- * What the host itself sends is queued in POSTROUTING, where local DNAT is done and the addresses are those that the replies
- * show; but there the save of the verdict's mark is already past. So packets that cannot be DNATed any more are queued in
- * OUTPUT instead, from where they come by the save. Which of the two is decided by the same two conditions in both chains.
+ * What the host itself sends is queued in POSTROUTING, where local DNAT is done and the addresses
+ * are those that the replies show; but there the save of the verdict's mark is already past. So
+ * packets that cannot be DNATed any more are queued in OUTPUT instead, from where they come by the
+ * save. Which of the two is decided by the same two conditions in both chains.
  */
 #ifndef FIREWALL_RULES_H
 #define FIREWALL_RULES_H
@@ -23,12 +27,15 @@
 
 enum rules_family { RULES_V4, RULES_V6, N_RULES_FAMILIES };
 
-/* What of ours iptables-save shows in the mangle table. Zeroed is nothing; free with rules_present_fini. */
+/* What of ours iptables-save shows in the mangle table. Zeroed is nothing; free with
+ * rules_present_fini. */
 struct rules_present {
-	char *ours;   /* the lines of our chains, in their order; what a check compares. Counters are not in it. */
-	char *jumps;  /* the lines of other chains that jump to ours */
+	char *ours;  /* the lines of our chains, in their order; what a check compares. Counters are
+			not in it. */
+	char *jumps; /* the lines of other chains that jump to ours */
 	bool has_any;
-	bool is_in_place; /* each built-in chain begins with its one jump, and there are no other jumps */
+	bool is_in_place; /* each built-in chain begins with its one jump, and there are no other
+			     jumps */
 };
 
 /* Negative errno: -ENOMEM. */
@@ -36,7 +43,8 @@ int rules_parse(struct bytes save, struct rules_present *out);
 void rules_present_fini(struct rules_present *present);
 
 /* The whole input for iptables-restore --noflush; *text is the caller's to free. -ENOMEM. */
-int rules_print(const struct firewall_plan *plan, enum rules_family family, const struct rules_present *present, char **text);
+int rules_print(const struct firewall_plan *plan, enum rules_family family,
+		const struct rules_present *present, char **text);
 int rules_print_removal(const struct rules_present *present, char **text);
 
 /* Is it a plan that can be printed? -EINVAL and why. */

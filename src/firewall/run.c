@@ -20,7 +20,8 @@ enum { RUN_TIMEOUT_MS = 15000 }; /* iptables waits up to 5 s for its lock */
 
 bool run_find(const char *name, char path[RUN_PATH_SIZE])
 {
-	static const char *const places[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin"};
+	static const char *const places[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin",
+					     "/usr/local/sbin"};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		int n = snprintf(path, RUN_PATH_SIZE, "%s/%s", places[i], name);
 		if (n > 0 && n < RUN_PATH_SIZE && access(path, X_OK) == 0)
@@ -92,10 +93,13 @@ static char *const *list(const char *const strings[])
 	return (char *const *)(uintptr_t)strings;
 }
 
-/* Negative errno. The signals are as in a program that a shell starts, whatever the daemon does with its own. */
-static int spawn_with(const char *const argv[], const posix_spawn_file_actions_t *actions, pid_t *pid)
+/* Negative errno. The signals are as in a program that a shell starts, whatever the daemon does
+ * with its own. */
+static int spawn_with(const char *const argv[], const posix_spawn_file_actions_t *actions,
+		      pid_t *pid)
 {
-	static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+	static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+						  NULL};
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
 	(void)sigemptyset(&none); /* these two cannot fail */
@@ -103,7 +107,8 @@ static int spawn_with(const char *const argv[], const posix_spawn_file_actions_t
 	int r = posix_spawnattr_init(&attributes);
 	if (r != 0)
 		return -r;
-	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF); /* valid flags */
+	(void)posix_spawnattr_setflags(
+		&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF); /* valid flags */
 	(void)posix_spawnattr_setsigmask(&attributes, &none);
 	(void)posix_spawnattr_setsigdefault(&attributes, &all);
 	r = posix_spawn(pid, argv[0], actions, &attributes, list(argv), list(environment));
@@ -117,7 +122,8 @@ static int spawn(const char *const argv[], const struct ends *e, pid_t *pid)
 	int r = -posix_spawn_file_actions_init(&actions);
 	if (r < 0)
 		return r;
-	if (posix_spawn_file_actions_adddup2(&actions, e->in, 0) || posix_spawn_file_actions_adddup2(&actions, e->out, 1) ||
+	if (posix_spawn_file_actions_adddup2(&actions, e->in, 0) ||
+	    posix_spawn_file_actions_adddup2(&actions, e->out, 1) ||
 	    posix_spawn_file_actions_adddup2(&actions, e->complaints, 2))
 		r = -ENOMEM;
 	if (r == 0)
@@ -134,11 +140,13 @@ static int wait_for(pid_t pid)
 	struct pollfd ended = {.fd = fd, .events = POLLIN};
 	int n;
 	do
-		n = fd < 0 ? 1 : poll(&ended, 1, RUN_TIMEOUT_MS); /* a signal starts the time anew: there are few */
+		n = fd < 0 ? 1 : poll(&ended, 1, RUN_TIMEOUT_MS); /* a signal starts the time anew:
+								     there are few */
 	while (n < 0 && errno == EINTR);
 	if (n == 0) {
 		timed_out = 1;
-		(void)kill(pid, SIGKILL); /* ours, and not yet waited for: the id is still its own */
+		(void)kill(pid,
+			   SIGKILL); /* ours, and not yet waited for: the id is still its own */
 	}
 	if (fd >= 0)
 		(void)close(fd);

@@ -50,10 +50,11 @@ static int read_line(const char *line, struct state *out)
 {
 	char name[IFNAMSIZ], end;
 	unsigned ifindex, ipv4, ipv6;
-	if (sscanf(line, "bridge %15s %9u %1u %1u%c", name, &ifindex, &ipv4, &ipv6, &end) != 5 || end != '\n' || ipv4 > 1 ||
-	    ipv6 > 1)
+	if (sscanf(line, "bridge %15s %9u %1u %1u%c", name, &ifindex, &ipv4, &ipv6, &end) != 5 ||
+	    end != '\n' || ipv4 > 1 || ipv6 > 1)
 		return -EBADMSG;
-	struct bridge_switches before = {.ifindex = (int)ifindex, .ipv4 = (uint8_t)ipv4, .ipv6 = (uint8_t)ipv6};
+	struct bridge_switches before = {
+		.ifindex = (int)ifindex, .ipv4 = (uint8_t)ipv4, .ipv6 = (uint8_t)ipv6};
 	return state_put(out, name, &before);
 }
 
@@ -63,14 +64,18 @@ int state_load(const char *path, struct state *out, struct error *err)
 	*out = (struct state){0};
 	FILE *from = fopen(path, "re");
 	if (!from)
-		return errno == ENOENT ? 0 : error_set(err, -errno, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? 0
+				       : error_set(err, -errno, "%s: %s", path, strerror(errno));
 	int r = fgets(line, sizeof(line), from) && strcmp(line, STATE_HEAD) == 0 ? 0 : -EBADMSG;
 	while (r == 0 && fgets(line, sizeof(line), from))
 		r = read_line(line, out);
 	(void)fclose(from); /* was only read */
 	if (r < 0) {
 		state_fini(out);
-		error_set(err, r, "%s is damaged: remove it, and look at 'ip -d link show type bridge' for nf_call_iptables", path);
+		error_set(err, r,
+			  "%s is damaged: remove it, and look at 'ip -d link show type bridge' for "
+			  "nf_call_iptables",
+			  path);
 	}
 	return r;
 }
@@ -80,7 +85,8 @@ static void print(FILE *to, const struct state *state)
 	(void)fputs(STATE_HEAD, to); /* checked at the end */
 	for (size_t i = 0; i < state->n; i++) {
 		const struct state_bridge *b = &state->bridges[i];
-		(void)fprintf(to, "bridge %s %d %u %u\n", b->name, b->before.ifindex, b->before.ipv4, b->before.ipv6);
+		(void)fprintf(to, "bridge %s %d %u %u\n", b->name, b->before.ifindex,
+			      b->before.ipv4, b->before.ipv6);
 	}
 }
 
@@ -105,7 +111,9 @@ int state_save(const char *path, const struct state *state, struct error *err)
 {
 	char beside[PATH_MAX];
 	if (state->n == 0)
-		return unlink(path) == 0 || errno == ENOENT ? 0 : error_set(err, -errno, "%s: %s", path, strerror(errno));
+		return unlink(path) == 0 || errno == ENOENT
+			       ? 0
+			       : error_set(err, -errno, "%s: %s", path, strerror(errno));
 	int n = snprintf(beside, sizeof(beside), "%s.new", path);
 	if (n < 0 || (size_t)n >= sizeof(beside))
 		return error_set(err, -ENAMETOOLONG, "%s: too long", path);

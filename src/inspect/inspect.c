@@ -260,12 +260,21 @@ static bool claim(struct inspect *in, struct flow *f, uint8_t app)
 	return true;
 }
 
+/* The app of a set with one member. */
+static uint8_t only_one(uint64_t set)
+{
+	bool single = set != 0 && (set & (set - 1)) == 0;
+	return single ? (uint8_t)__builtin_ctzll(set) : POLICY_APP_NONE;
+}
+
 /* Nobody whom the rules name wants it: find a name for what it is, and say so. */
 static enum inspect_status not_what_was_allowed(struct inspect *in, struct flow *f, unsigned dir,
 						struct bytes slice)
 {
 	uint64_t others = f->others;
 	uint8_t found = probe_set(in, f, &others, dir, slice);
+	if (found == POLICY_APP_NONE)
+		found = only_one(others); /* the first bytes fit nobody else */
 	const char *name = found == POLICY_APP_NONE ? NULL : dissectors[found]->name;
 	enum reason reason = f->is_enforced ? REASON_WRONG_PROTOCOL : REASON_UNIDENTIFIED;
 	return connection_fails(in, f, reason, name, NULL);

@@ -273,6 +273,15 @@ void policy_decide_event(const struct policy_image *image, const struct policy_s
 			 const struct policy_candidates *candidates, uint8_t app,
 			 const struct dis_event *event, struct policy_decision *out)
 {
+	struct dis_event known = *event;
+	known.flags &= DIS_UNPROVEN;
+	judge_event(image, subject, candidates, app, &known, out);
+}
+
+void judge_event(const struct policy_image *image, const struct policy_subject *subject,
+		 const struct policy_candidates *candidates, uint8_t app,
+		 const struct dis_event *event, struct policy_decision *out)
+{
 	if (event->kind == DIS_CLAIM || app >= n_dissectors) {
 		policy_decide_app(image, subject, candidates, app, out);
 		return;

@@ -150,7 +150,7 @@ static void decide(const struct explaining *x, struct policy_decision *out)
 	struct policy_candidates candidates;
 	policy_candidates(x->image, x->subject, &candidates);
 	if (x->event && x->app != POLICY_APP_NONE)
-		policy_decide_event(x->image, x->subject, &candidates, x->app, x->event, out);
+		judge_event(x->image, x->subject, &candidates, x->app, x->event, out);
 	else if (x->app != POLICY_APP_NONE)
 		policy_decide_app(x->image, x->subject, &candidates, x->app, out);
 	else

@@ -144,6 +144,7 @@ static enum key_state key_state(const struct policy_image *image, const struct i
 static bool skips_absent(const struct image_item *item, const struct dis_event *event)
 {
 	return event->kind == DIS_SESSION || event->kind == DIS_REPLY ||
+	       event->flags & JUDGE_ASSUMES ||
 	       (event->flags & DIS_UNPROVEN && item->allows_unparsed);
 }
 

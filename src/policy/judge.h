@@ -40,4 +40,12 @@ const struct image_key *item_failure(const struct policy_image *image,
 				     const struct image_rule *rule, const struct image_item *item,
 				     const struct dis_event *event);
 
+/* Event flag of sentences alone: what the request does not state is taken to be as an allow wants it. */
+#define JUDGE_ASSUMES (UINT32_C(1) << 31)
+
+/* policy_decide_event() that heeds JUDGE_ASSUMES. */
+void judge_event(const struct policy_image *image, const struct policy_subject *subject,
+		 const struct policy_candidates *candidates, uint8_t app,
+		 const struct dis_event *event, struct policy_decision *out);
+
 #endif

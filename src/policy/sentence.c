@@ -20,7 +20,14 @@
 #define ARROW	 " -> "
 #define EXPECTED " = "
 
-enum { PORT_NONE = -1 };
+enum { PORT_NONE = -1, FACTS_MAX = 8 };
+
+/* [FIELD=VALUE]: what the connection knows. */
+struct fact {
+	uint16_t field;
+	const char *text;
+	uint64_t number;
+};
 
 /* The parts of a sentence; texts point into `copy`. */
 struct sentence {
@@ -28,6 +35,8 @@ struct sentence {
 	char *from, *to;
 	int port; /* or PORT_NONE */
 	uint8_t app; /* POLICY_APP_NONE: only the connection is asked about */
+	struct fact facts[FACTS_MAX];
+	size_t n_facts;
 	char *request; /* without quotes, or NULL */
 	bool has_expectation;
 	enum verdict expected;
@@ -109,30 +118,48 @@ static bool is_selector(const char *text)
 	return good;
 }
 
-/* An address or a prefix keeps its colons; else the last one begins a port if what is before it can stand alone. */
-static void parse_port(struct sentence *s)
+/* "[ADDRESS]" or "[ADDRESS]:PORT": takes the brackets off. What follows them, or NULL. */
+static char *parse_brackets(struct sentence *s)
 {
-	uint64_t port;
-	char *colon = strrchr(s->to, ':');
-	size_t n = strlen(s->to);
-	if (s->to[0] == '[' && colon > s->to && colon[-1] == ']') {
-		s->to++;
-		colon[-1] = '\0';
-	} else if (s->to[0] == '[' && s->to[n - 1] == ']') {
-		s->to[n - 1] = '\0';
-		s->to++;
-		return;
-	} else if (!colon || strncmp(s->to, "cidr:", 5) == 0 ||
-		   strspn(s->to, "0123456789abcdefABCDEF:") == n) {
-		return;
+	char *end = strchr(s->to, ']');
+	if (s->to[0] != '[' || !end)
+		return NULL;
+	*end = '\0';
+	s->to++;
+	return end + 1;
+}
+
+static bool parse_port_number(const char *text, int *port)
+{
+	uint64_t number;
+	if (!uint_parse(text, &number) || number < 1 || number > UINT16_MAX)
+		return false;
+	*port = (int)number;
+	return true;
+}
+
+/* An address or a prefix keeps its colons; else the last one begins a port if what is before it can stand alone. */
+static int parse_port(struct sentence *s, struct error *err)
+{
+	struct ip_addr addr;
+	char *after = parse_brackets(s);
+	if (after) {
+		if (*after == '\0' || (*after == ':' && parse_port_number(after + 1, &s->port)))
+			return 0;
+		return error_set(err, -EINVAL, "after [%s] comes nothing or :PORT", s->to);
 	}
-	if (!uint_parse(colon + 1, &port) || port < 1 || port > UINT16_MAX)
-		return;
+	char *colon = strrchr(s->to, ':');
+	if (!colon || strncmp(s->to, "cidr:", 5) == 0 || ip_addr_parse(s->to, &addr))
+		return 0;
+	int port;
+	if (!parse_port_number(colon + 1, &port))
+		return 0; /* no port: the selector is judged as it stands */
 	*colon = '\0';
-	if (colon[-1] == '\0' || is_selector(s->to))
-		s->port = (int)port;
+	if (is_selector(s->to))
+		s->port = port;
 	else
 		*colon = ':';
+	return 0;
 }
 
 static char *without_quotes(char *text)
@@ -144,6 +171,54 @@ static char *without_quotes(char *text)
 	return text + 1;
 }
 
+static bool find_field(const struct dissector *d, const char *name, uint16_t *field)
+{
+	for (size_t i = 0; i < d->n_fields; i++) {
+		const struct dis_field *f = &d->fields[i];
+		if (strcmp(f->name, name) == 0 || (f->key && strcmp(f->key, name) == 0)) {
+			*field = (uint16_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "[FIELD=VALUE] rest": one fact; *rest is what follows. */
+static int parse_fact(struct sentence *s, char *text, char **rest, struct error *err)
+{
+	char *end = strchr(text, ']'), *equals = strchr(text, '=');
+	if (!end || !equals || equals > end)
+		return error_set(err, -EINVAL, "what is known is written [FIELD=VALUE]: %s", text);
+	if (s->n_facts == FACTS_MAX)
+		return error_set(err, -EINVAL, "more than %d [FIELD=VALUE]", FACTS_MAX);
+	*end = *equals = '\0';
+	struct fact *fact = &s->facts[s->n_facts];
+	const struct dissector *d = dissectors[s->app];
+	if (!find_field(d, text + 1, &fact->field))
+		return error_set(err, -EINVAL, "`%s` has no field `%s`", d->name, text + 1);
+	fact->text = equals + 1;
+	if (d->fields[fact->field].type == DIS_NUMBER && !uint_parse(fact->text, &fact->number))
+		return error_set(err, -EINVAL, "`%s` is a number", text + 1);
+	s->n_facts++;
+	*rest = skip_spaces(end + 1);
+	return 0;
+}
+
+static int parse_request(struct sentence *s, char *text, struct error *err)
+{
+	if (app_is_raw(s->app))
+		return error_set(err, -EINVAL, "`%s` has no requests", app_name(s->app));
+	if (!dissectors[s->app]->say)
+		return error_set(err, -EINVAL, "requests of `%s` cannot be written here",
+				 app_name(s->app));
+	int e = 0;
+	while (e == 0 && *text == '[')
+		e = parse_fact(s, text, &text, err);
+	if (e == 0 && *text)
+		s->request = without_quotes(text);
+	return e;
+}
+
 static int parse_app(struct sentence *s, char *text, struct error *err)
 {
 	if (*text == '\0')
@@ -152,14 +227,7 @@ static int parse_app(struct sentence *s, char *text, struct error *err)
 	s->app = app_find(text);
 	if (s->app == POLICY_APP_NONE)
 		return error_set(err, -EINVAL, "unknown app `%s`", text);
-	if (*request == '\0')
-		return 0;
-	if (app_is_raw(s->app))
-		return error_set(err, -EINVAL, "`%s` has no requests", text);
-	if (!dissectors[s->app]->say)
-		return error_set(err, -EINVAL, "requests of `%s` cannot be written here", text);
-	s->request = without_quotes(request);
-	return 0;
+	return *request ? parse_request(s, request, err) : 0;
 }
 
 static int sentence_parse(const char *text, struct sentence *s, struct error *err)
@@ -182,8 +250,8 @@ static int sentence_parse(const char *text, struct sentence *s, struct error *er
 	char *rest = cut_word(s->to);
 	if (*s->from == '\0' || *s->to == '\0' || strchr(s->from, ' '))
 		return error_set(err, -EINVAL, "a sentence is FROM -> TO[:PORT] [APP [REQUEST]]");
-	parse_port(s);
-	return parse_app(s, rest, err);
+	e = parse_port(s, err);
+	return e < 0 ? e : parse_app(s, rest, err);
 }
 
 /* ---- requests ---- */
@@ -211,19 +279,64 @@ static void no_event(void *ctx, const struct dis_event *event)
 	(void)ctx, (void)event; /* only whether it can be said is asked */
 }
 
+/* The event with the sentence's facts, which stand in for what the request says of the same fields. */
+static struct dis_event add_facts(const struct sentence *s, const struct dis_event *event,
+				  struct dis_value values[DIS_VALUES_MAX + FACTS_MAX])
+{
+	struct dis_event out = *event;
+	size_t n = 0;
+	for (size_t i = 0; i < event->n_values && n < DIS_VALUES_MAX; i++) {
+		size_t f = 0;
+		while (f < s->n_facts && s->facts[f].field != event->values[i].field)
+			f++;
+		if (f == s->n_facts)
+			values[n++] = event->values[i];
+	}
+	for (size_t f = 0; f < s->n_facts; f++)
+		values[n++] = (struct dis_value){.field = s->facts[f].field,
+						 .text = bytes_str(s->facts[f].text),
+						 .number = s->facts[f].number};
+	out.values = values;
+	out.n_values = n;
+	return out;
+}
+
+static bool is_denied_by_default(const struct policy_decision *d)
+{
+	return d->verdict == VERDICT_DENY && d->rule == POLICY_NO_RULE && d->reason == REASON_DEFAULT;
+}
+
+/* Strictly first. Where only what was not stated may have kept an allow from holding, that is assumed. */
+static void judge_said(struct asking *a, struct dis_event *event)
+{
+	uint8_t app = a->sentence->app;
+	judge_event(a->image, &a->subject, &a->candidates, app, event, &a->decision);
+	if (!is_denied_by_default(&a->decision) || event->flags & DIS_UNPROVEN)
+		return;
+	struct policy_decision assumed;
+	event->flags |= JUDGE_ASSUMES;
+	judge_event(a->image, &a->subject, &a->candidates, app, event, &assumed);
+	if (assumed.verdict == VERDICT_ALLOW)
+		a->decision = assumed;
+	else
+		event->flags &= ~JUDGE_ASSUMES;
+}
+
 /* A request of several units is allowed when all are: the first denial stays. */
-static void judge_event(void *ctx, const struct dis_event *event)
+static void on_said(void *ctx, const struct dis_event *said)
 {
 	struct asking *a = ctx;
-	if (event->kind != DIS_REQUEST && event->kind != DIS_SESSION && event->kind != DIS_OPAQUE)
+	struct dis_value values[DIS_VALUES_MAX + FACTS_MAX];
+	if (said->kind != DIS_REQUEST && said->kind != DIS_SESSION && said->kind != DIS_OPAQUE)
 		return;
 	if (a->has_event && a->decision.verdict == VERDICT_DENY)
 		return;
-	policy_decide_event(a->image, &a->subject, &a->candidates, a->sentence->app, event,
-			    &a->decision);
+	struct dis_event event = add_facts(a->sentence, said, values);
+	event.flags &= DIS_UNPROVEN;
+	judge_said(a, &event);
 	a->has_event = true;
 	if (a->on_event)
-		a->on_event(a, event);
+		a->on_event(a, &event);
 }
 
 static bool say(const struct sentence *s, void (*event)(void *, const struct dis_event *), void *ctx)
@@ -383,7 +496,7 @@ static int ask(struct asking *a, struct error *err)
 	if (is_settled(&a->decision) || !s->request)
 		return 0;
 	a->has_event = false;
-	if (!say(s, judge_event, a))
+	if (!say(s, on_said, a))
 		return error_set(err, -EINVAL, "`%s` cannot read this request: %s",
 				 app_name(s->app), s->request);
 	return 0;
@@ -656,7 +769,7 @@ static void explain(struct asking *a, FILE *out)
 	a->has_event = false;
 	a->out = out;
 	a->on_event = tell_event;
-	(void)say(a->sentence, judge_event, a); /* it could be said before */
+	(void)say(a->sentence, on_said, a); /* it could be said before */
 	a->on_event = NULL;
 }
 

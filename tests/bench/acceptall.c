@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fastest thing an NFQUEUE program can do: read packets and accept them all. Whoever inspects is compared with
- * this, so it takes every liberty that an inspector can take too: whole packets in GSO form, 32 of them in one
- * system call, one verdict for all that a call returned, a thread for each queue, no lock.
+ * The fastest thing an NFQUEUE program can do: read packets and accept them all. Whoever inspects
+ * is compared with this, so it takes every liberty that an inspector can take too: whole packets in
+ * GSO form, 32 of them in one system call, one verdict for all that a call returned, a thread for
+ * each queue, no lock.
  *
  *	acceptall FIRST_QUEUE N_QUEUES
  *
@@ -67,7 +68,8 @@ static int configure_queue(const struct reader *r)
 	return send_config(r, nlh);
 }
 
-/* The acknowledgement of configure_queue(), and with it any error of bind_queue() (another owner: -EBUSY or -EPERM). */
+/* The acknowledgement of configure_queue(), and with it any error of bind_queue() (another owner:
+ * -EBUSY or -EPERM). */
 static int await_ack(const struct reader *r)
 {
 	char buf[8192];
@@ -139,7 +141,8 @@ static bool packet_id(const struct nlmsghdr *nlh, uint32_t *id)
 	return false;
 }
 
-/* Accepts everything up to and including the id: ids of one queue only grow, and arrive in order. */
+/* Accepts everything up to and including the id: ids of one queue only grow, and arrive in order.
+ */
 static void accept_up_to(const struct reader *r, uint32_t id)
 {
 	char buf[MNL_NLMSG_HDRLEN + 256];

@@ -3,14 +3,16 @@
  * Drives one dissector over one conversation as the engine does, and holds it to its contract.
  *
  * The bytes of each direction are buffered until the dissector consumes them; `want` and `skip` are
- * honoured; until the claim every attempt starts from zeroed memory. Everything the dissector says goes
- * into a log of text lines, so that two ways of cutting the same bytes can be compared by strcmp. A broken
- * contract ends the process by abort() with one line on stderr: a test that forks, and a fuzzer, both see it.
+ * honoured; until the claim every attempt starts from zeroed memory. Everything the dissector says
+ * goes into a log of text lines, so that two ways of cutting the same bytes can be compared by
+ * strcmp. A broken contract ends the process by abort() with one line on stderr: a test that forks,
+ * and a fuzzer, both see it.
  *
- * Slices end where a page without access begins, and so does the state: reading or writing past the end of
- * either is a crash, with or without a sanitizer.
+ * Slices end where a page without access begins, and so does the state: reading or writing past the
+ * end of either is a crash, with or without a sanitizer.
  *
- * Used by tests/proto/test_cases.c and by fuzz_dissector.c; one translation unit each, hence static inline.
+ * Used by tests/proto/test_cases.c and by fuzz_dissector.c; one translation unit each, hence static
+ * inline.
  */
 #ifndef FUZZ_DRIVE_H
 #define FUZZ_DRIVE_H
@@ -404,8 +406,9 @@ static inline void drive_bytes(struct drive *v, enum dis_dir dir, struct bytes b
 		;
 }
 
-/* Nothing more comes for now: shows what waits even where more was wanted. A `want` may rest on the least
- * that a right message needs, so that bytes which are wrong already are refused later than in one slice. */
+/* Nothing more comes for now: shows what waits even where more was wanted. A `want` may rest on the
+ * least that a right message needs, so that bytes which are wrong already are refused later than in
+ * one slice. */
 static inline void drive_flush(struct drive *v, enum dis_dir dir)
 {
 	if (v->ip_proto == IPPROTO_UDP || (dir == DIS_TO_CLIENT && v->is_hidden))

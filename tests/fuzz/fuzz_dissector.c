@@ -2,14 +2,16 @@
 /*
  * One conversation made of hostile bytes, for the dissector named by FUZZ_DISSECTOR.
  *
- *	input  = control, record...
- *	control: bits 0..6 seed the cuts, bit 7 chooses the second transport where a dissector has one
- *	record = head, bytes;  head: bit 7 is the direction (1: to the client), bits 0..6 the length; 127
- *	                       means that two bytes with the length follow, low byte first
+ *	input   = control, record...
+ *	control : bits 0..6 seed the cuts, bit 7 chooses the second transport if there is one
+ *	record  = head, bytes
+ *	head    : bit 7 is the direction, 1: to the client; bits 0..6 the length of bytes, where
+ *	          127 means that two bytes with the length follow, low byte first
  *
- * The conversation is driven three times: in as large slices as possible, in small ones, and with the
- * server's bytes hidden as soon as that is allowed. drive.h checks the contract; the first two runs must say
- * the same and end alike. fuzz_main.c replays and mutates where no libFuzzer is linked.
+ * The conversation is driven three times: in as large slices as possible, in small ones, and
+ * with the server's bytes hidden as soon as that is allowed. drive.h checks the contract; the
+ * first two runs must say the same and end alike. fuzz_main.c replays and mutates where no
+ * libFuzzer is linked.
  */
 #include "fuzz_dissector.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stands in for libFuzzer: runs every seed of a folder, then a fixed number of mutants of them. No clock and
- * no outside randomness, so a failure comes back. The mutant that ended the process is left in the file
- * named as last argument.
+ * Stands in for libFuzzer: runs every seed of a folder, then a fixed number of mutants of them.
+ * No clock and no outside randomness, so a failure comes back. The mutant that ended the process
+ * is left in the file named as last argument.
  *
  *	fuzz_NAME SEEDS_FOLDER MUTANTS [FILE]
  *	fuzz_NAME FILE             one input

@@ -47,7 +47,7 @@ refuses_unnamed_table() {
 # Wrong words for a MySQL port. Every one is said at once, before any greeting could arrive.
 # shellcheck disable=SC2016 # the dollars are Redis' own
 WRONG=('GET / HTTP/1.1\r\nHost: db\r\n\r\n' 'POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc' 'PING\r\n'
-	'*1\r\n$4\r\nPING\r\n' 'SSH-2.0-OpenSSH_9.2\r\n' '\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03' 'x' '\0\0\0\0')
+	'*1\r\n$4\r\nPING\r\n' 'SSH-2.0-OpenSSH_9.2\r\n' '\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03' '\0\0\0\0')
 
 # wrong_protocol_at TAP-NAME HOST: no payload byte arrives at the server's port; a real query's bytes do
 wrong_protocol_at() {
@@ -60,6 +60,9 @@ wrong_protocol_at() {
 		lab_lacks "'${words:0:12}'" "$ending" "silence"
 	done
 	lab_exec wordpress curl -s -m 8 "http://$host:3306/" >/dev/null && lab_fail "HTTP answered from $host:3306"
+	# One byte at a time, after the greeting: no single one of them could be told from MySQL's.
+	ending=$(lab_exec wordpress /usr/bin/python3 /lab/talk.py "$host" 3306 'GET / HTTP/1.1\r\n\r\n' 0.05)
+	lab_say "   drip to $server: $ending"
 	lab_equal "payload segments of wrong protocols at $server" 0 "$(lab_tapped "tap-$server")"
 	lab_recorded "HTTP at $server" event_type=violation reason=wrong-protocol dest_port=3306
 	blog_sql "$server" 'SELECT 1' >/dev/null

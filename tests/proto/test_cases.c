@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs the conversations of tests/proto/cases/NAME*.txt through the dissectors.
+ * Runs the conversations of tests/proto/cases/NAME*.txt through the dissectors, line by line:
  *
  *   # comment
- *   app dns udp                      the dissector of the cases below; "tcp" when not given
- *   case rejects_space_before_colon  a case begins; its name is its behaviour
+ *   app dns udp                      the dissector of the cases below; tcp when not given
+ *   case rejects_blank_before_colon  a case begins; its name is its behaviour
  *   > "GET / HTTP/1.1\r\nHost: a"    bytes to the server; escapes \r \n \t \0 \xHH \\ \"
  *   > repeat 70000 "a" x 0d0a "b"    a line is a row of pieces: "text", x HEX, repeat N PIECE
  *   < "HTTP/1.1 200 OK\r\n\r\n"      bytes to the client
  *   say "GET /x"                     instead of bytes: the sentence of a policy test
- *   claim                            what must be said, in this order, one line each; fields in the order of the
- *   request http_method=GET path=/x  event; a value with blanks, quotes or other bytes is "quoted"
+ *   claim                            what must be said, one line each, in this order
+ *   request http_method=GET path=/x  fields as in the event; "quoted" when not plainly printable
  *   request unproven command=get ... a last "..." stands for any rest of the line
  *   64 x reply status=204            the same line so many times
  *   edit > 12 "\x00"                 at this offset of the stream to the server
- *   = malformed two spaces           how it ends: done, more (bytes or a body still to come), not-mine, malformed,
- *                                    limit, stopped; say: said, unreadable. Words after it: part of the reason given
+ *   = malformed two blanks           how it ends, and a part of the reason given
  *
- * Input and expectation may be mixed as a reader likes; only the order within each counts. Lines of bytes
- * of one direction in a row arrive as one slice in the first run (over UDP each line is a datagram, never
- * cut). Then the case is run again byte by byte, at every single cut (a case larger than 3 KiB: at about 300
- * cuts, and byte by byte only near its ends), and with the server's bytes hidden as soon as the dissector
- * allows that; every run must say the same. drive.h checks the contract in each.
+ * Ends: done, more (bytes or a body still to come), not-mine, malformed, limit, stopped; of a
+ * sentence said, unreadable. Input and expectation may be mixed as a reader likes; only the order
+ * within each counts. Lines of bytes of one direction in a row arrive as one slice in the first
+ * run; over UDP each line is a datagram, never cut.
+ *
+ * Then the case is run again byte by byte, at every single cut (when larger than 3 KiB: at about
+ * 300 cuts, and byte by byte only near its ends), and with the server's bytes hidden as soon as the
+ * dissector allows that. Every run must say the same; drive.h checks the contract in each.
  */
 #include <check.h>
 #include <ctype.h>
@@ -317,7 +319,8 @@ static struct slices slices_of(const struct test_case *c)
 	return s;
 }
 
-/* One run; with a cut, the slice in which byte `cut` of the whole case lies is shown in two parts. */
+/* One run; with a cut, the slice in which byte `cut` of the whole case lies is shown in two parts.
+ */
 static void run_cut(struct drive *v, const struct slices *s, size_t cut)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -485,8 +488,9 @@ static bool run_sentence(const struct test_case *c)
 	return is_good;
 }
 
-/* A process for some cases each: one for every case takes a sanitizer build minutes. running[i] is the case
- * that batch i is in, in memory shared with the parent, which names it when the batch died there. */
+/* A process for some cases each: one for every case takes a sanitizer build minutes. running[i] is
+ * the case that batch i is in, in memory shared with the parent, which names it when the batch died
+ * there. */
 enum { BATCH = 50, NOT_RUNNING = -1 };
 static int *running;
 
@@ -533,7 +537,8 @@ static void name_dead(int n_batches)
 			(void)fails(&cases[running[i]], "ended the process"); /* counted by check */
 }
 
-/* The conversations as inputs for the fuzzer, folder/APP/CASE; its format is told in fuzz_dissector.c. */
+/* The conversations as inputs for the fuzzer, folder/APP/CASE; its format is told in
+ * fuzz_dissector.c. */
 static void write_seed(const struct test_case *c, const char *folder)
 {
 	char path[4096];
@@ -565,7 +570,8 @@ static int write_seeds(const char *folder)
 	return EXIT_SUCCESS;
 }
 
-/* [--seeds FOLDER] [FILE...]; with files: only these, and not the question whether anything is missing. */
+/* [--seeds FOLDER] [FILE...]; with files: only these, and not the question whether anything is
+ * missing. */
 int main(int argc, char **argv)
 {
 	glob_t found = {0};

@@ -21,15 +21,18 @@ import csv
 import gzip
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 import tempfile
 
+import handshakes
+
 SKIPPED = 77
 COMPARED = ("http1", "http1-evader", "mysql", "redis", "dns")
 FOREIGN = ("amqp", "cassandra", "http2", "kafka", "memcached", "mongodb", "pgsql", "ssh", "tls")
-ORACLE_NAMES = {"http": "http", "mysql": "mysql", "resp": "redis", "dns": "dns", "mdns": "dns"}
+ORACLE_NAMES = {"http": "http", "mysql": "mysql", "resp": "redis", "dns": "dns"}
 TIMEOUT_S = 60
 
 
@@ -62,41 +65,92 @@ def oracle_redis(event):
         yield (event["args"][0] or "").lower(), len(event["args"])
 
 
+# https://dev.mysql.com/doc/dev/mysql-server/latest/my__command_8h.html, as the records spell them
+MYSQL_COMMANDS = dict(enumerate(
+    "sleep quit init_db query field_list create_db drop_db refresh shutdown statistics process_info connect process_kill "
+    "debug ping time delayed_insert change_user binlog_dump table_dump connect_out register_slave prepare execute "
+    "send_long_data close reset set_option fetch".split()))
+
+
 def oracle_mysql(event):
+    if event["kind"] == "login":
+        yield "login", as_recorded(event["user"])
     if event["kind"] == "command":
-        yield event["name"], as_recorded(event.get("query", ""))
+        command = event["command"]
+        yield MYSQL_COMMANDS.get(command, command), as_recorded(event.get("query", ""))
 
 
 ORACLES = {"http": oracle_http, "dns": oracle_dns, "redis": oracle_redis, "mysql": oracle_mysql}
+
+
+def split_end(text):
+    host, port = text.rsplit(":", 1)
+    return host.strip("[]"), int(port)
 
 
 def ends(event):
     return (event["src"], event["sport"]), (event["dst"], event["dport"])
 
 
+class Oracle:
+    """requests: by (application, client, server), in order; pairs: ends by application, without direction."""
+
+    def __init__(self):
+        self.requests, self.pairs = collections.defaultdict(list), collections.defaultdict(set)
+        self.streams = {}  # number: client, server
+
+    def take_heads(self, heads):
+        """Where bodies are not whole tshark reports fewer requests than it sees heads; then a second run gave the heads."""
+        if len(heads) < sum(len(r) for key, r in self.requests.items() if key[0] == "http"):
+            return
+        for key in [key for key in self.requests if key[0] == "http"]:
+            del self.requests[key]
+        for head in heads:
+            client, server = (split_end(text) for text in self.streams[head["stream"]])
+            src, dst = (client, server) if head["dir"] == "c2s" else (server, client)
+            self.pairs["http"].add(frozenset((src, dst)))
+            self.requests["http", src, dst].append((head["method"], as_recorded(head["uri"])))
+
+    def clients(self):
+        return {client for client, _ in self.streams.values()}
+
+
 def read_oracle(path):
-    """Requests by (application, client, server), in order; and the pairs of ends by application, without direction."""
-    requests, pairs = collections.defaultdict(list), collections.defaultdict(set)
+    """What tshark says of a capture."""
+    oracle, heads = Oracle(), []
     with open(path, encoding="utf-8", errors="surrogateescape") as lines:
         for event in map(json.loads, lines):
             app = ORACLE_NAMES.get(event.get("proto"))
+            if event["kind"] == "tcp_stream":
+                oracle.streams[event["stream"]] = event["client"], event["server"]
+            if event["kind"] == "http_head_without_body_reassembly" and "method" in event and event["stream"] is not None:
+                heads.append(event)
             if not app or "sport" not in event:
                 continue
             src, dst = ends(event)
-            pairs[app].add(frozenset((src, dst)))
-            requests[app, src, dst].extend(ORACLES[app](event))
-    return requests, pairs
+            oracle.pairs[app].add(frozenset((src, dst)))
+            oracle.requests[app, src, dst].extend(ORACLES[app](event))
+    oracle.take_heads(heads)
+    return oracle
 
 
 # ---- what the engine read
 
-DNS_TYPES = {name: number for number, name in (
-    (1, "A"), (2, "NS"), (5, "CNAME"), (6, "SOA"), (10, "NULL"), (12, "PTR"), (13, "HINFO"), (15, "MX"), (16, "TXT"),
-    (18, "AFSDB"), (24, "SIG"), (25, "KEY"), (28, "AAAA"), (29, "LOC"), (33, "SRV"), (35, "NAPTR"), (37, "CERT"),
-    (39, "DNAME"), (41, "OPT"), (43, "DS"), (44, "SSHFP"), (46, "RRSIG"), (47, "NSEC"), (48, "DNSKEY"), (50, "NSEC3"),
-    (51, "NSEC3PARAM"), (52, "TLSA"), (53, "SMIMEA"), (55, "HIP"), (59, "CDS"), (60, "CDNSKEY"), (61, "OPENPGPKEY"),
-    (64, "SVCB"), (65, "HTTPS"), (99, "SPF"), (249, "TKEY"), (250, "TSIG"), (251, "IXFR"), (252, "AXFR"),
-    (255, "ANY"), (256, "URI"), (257, "CAA"))}
+# https://www.iana.org/assignments/dns-parameters
+DNS_TYPES = dict(zip(
+    "A NS MD MF CNAME SOA MB MG MR NULL WKS PTR HINFO MINFO MX TXT RP AFSDB X25 ISDN RT".split(), range(1, 22)))
+DNS_TYPES |= dict(
+    SIG=24, KEY=25, PX=26, AAAA=28, LOC=29, SRV=33, NAPTR=35, KX=36, CERT=37, DNAME=39, OPT=41, APL=42, DS=43, SSHFP=44,
+    IPSECKEY=45, RRSIG=46, NSEC=47, DNSKEY=48, DHCID=49, NSEC3=50, NSEC3PARAM=51, TLSA=52, SMIMEA=53, HIP=55, CDS=59,
+    CDNSKEY=60, OPENPGPKEY=61, CSYNC=62, ZONEMD=63, SVCB=64, HTTPS=65, SPF=99, EUI48=108, EUI64=109, TKEY=249, TSIG=250,
+    IXFR=251, AXFR=252, MAILB=253, MAILA=254, ANY=255, URI=256, CAA=257, TA=32768, DLV=32769)
+
+
+def dns_type(name):
+    """-1, which nobody asks for, where the name is not a type's."""
+    if re.fullmatch(r"TYPE\d+", name):
+        return int(name[4:])
+    return DNS_TYPES.get(name, -1)
 
 
 def record_http(http):
@@ -109,19 +163,18 @@ def record_dns(dns):
     if dns.get("type") != "query" or "rrname" not in dns:
         return None
     name = re.sub(r"\\(\d{3})", lambda m: chr(int(m.group(1))), dns["rrname"])
-    kind = dns["rrtype"]
-    return name, DNS_TYPES[kind] if kind in DNS_TYPES else int(kind.removeprefix("TYPE"))
+    return name, dns_type(dns["rrtype"])
 
 
 def record_redis(redis):
     if "command" in redis and "args" in redis:
-        return redis["command"].split("|")[0], redis["args"]
+        return redis["command"].split("|")[0], redis["args"] + 1
     return None
 
 
 def record_mysql(mysql):
     if "command" in mysql:
-        return mysql["command"], mysql.get("query", "")
+        return mysql["command"], mysql.get("user" if mysql["command"] == "login" else "query", "")
     return None
 
 
@@ -216,7 +269,7 @@ class Capture:
             self.examples.append((kind, example))
 
     def compare(self, oracle, replayed):
-        wanted, pairs = oracle
+        wanted = oracle.requests
         got, flows = replayed
         for key in sorted(set(wanted) | set(got), key=str):
             found, missing, extra = pair_off(wanted.get(key, []), got.get(key, []))
@@ -227,7 +280,7 @@ class Capture:
             self.add("reordered", found != sorted(found), (key, found))
         for ends_pair, records in flows.items():
             for app in {r["app_proto"] for r in records if "app_proto" in r}:
-                self.add("claimed:" + app, ends_pair not in pairs[app], (app, sorted(ends_pair, key=str)))
+                self.add("claimed:" + app, ends_pair not in oracle.pairs[app], (app, sorted(ends_pair, key=str)))
 
 
 def oracle_of(path):
@@ -242,23 +295,31 @@ def captures_in(corpora, folders):
                 yield f"{folder}/{entry}", path
 
 
-def unpacked(path, scratch):
-    if not path.endswith(".gz"):
+def content_of(path):
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as source:
+        return source.read()
+
+
+def prepared(name, path, oracle, scratch):
+    """The capture itself, or a copy where it had to be unpacked or where a handshake was added."""
+    content = content_of(path)
+    with_beginnings, n_added = handshakes.with_handshakes(content, oracle.clients())
+    if n_added == 0 and not path.endswith(".gz"):
         return path
-    plain = os.path.join(scratch, os.path.basename(path).removesuffix(".gz"))
-    with gzip.open(path) as source, open(plain, "wb") as out:
-        out.write(source.read())
-    return plain
+    copy = os.path.join(scratch, name.replace("/", "--") + ".copy")
+    with open(copy, "wb") as out:
+        out.write(with_beginnings if n_added else content)
+    return copy
 
 
 def compare_capture(options, name, path, scratch):
     capture = Capture(name)
-    replayed = Replayed(options, unpacked(path, scratch), options.policy)
+    oracle = read_oracle(oracle_of(path))
+    replayed = Replayed(options, prepared(name, path, oracle, scratch), options.policy)
     if replayed.code not in (0, 1) or "Sanitizer" in replayed.said:
         raise SystemExit(f"{name}: exit {replayed.code}: {replayed.said[-3000:]}")
-    if replayed.code:
-        capture.add("unread-file", 1, replayed.said.strip())
-    capture.compare(read_oracle(oracle_of(path)), read_records(replayed.records()))
+    capture.add("unread-file", replayed.code, replayed.said.strip())
+    capture.compare(oracle, read_records(replayed.records()))
     return capture
 
 
@@ -327,3 +388,113 @@ def compare(options, folders):
     if not options.rows:
         report(captures)
     return 1 if bad else 0
+
+
+# ---- the other tests
+
+def same_twice(options):
+    """The same captures give the same output, byte for byte."""
+    def differs(name, path):
+        first, second = (Replayed(options, path, options.policy).run.stdout for _ in range(2))
+        return name if first != second else None
+    names = [n for n in in_parallel(differs, captures_in(options.corpora, STABLE)) if n]
+    for name in names:
+        print(f"{name}: two runs, two outputs")
+    return 1 if names else 0
+
+
+def damage(whole):
+    """(what, bytes, must it be refused) for a capture file."""
+    yield "empty", b"", True
+    yield "text", b"GET / HTTP/1.1\r\n" * 100, True
+    yield "zeroes", bytes(4096), True
+    for n in (1, 3, 4, 8, 23):
+        yield f"first {n} bytes", whole[:n], True
+    for n in (25, 39, 41, len(whole) // 2, len(whole) - 1):
+        yield f"first {n} bytes", whole[:n], None
+    generator = random.Random(1)
+    for turn in range(40):
+        torn = bytearray(whole)
+        for _ in range(1 + turn):
+            torn[generator.randrange(len(torn))] = generator.randrange(256)
+        yield f"{turn + 1} random bytes, take {turn}", bytes(torn), None
+    for turn in range(10):
+        yield f"noise {turn}", whole[:24] + generator.randbytes(4000), None
+
+
+def is_clean_end(replayed, must_fail):
+    """A negative answer is explained; nothing ends by a signal."""
+    if replayed.code not in (0, 1) or "Sanitizer" in replayed.said or "runtime error" in replayed.said:
+        return False
+    if must_fail is not None and replayed.code != int(must_fail):
+        return False
+    return replayed.code == 0 or replayed.said.startswith("bridgewarden: ")
+
+
+def damaged_files(options):
+    """Whatever stands in a file: an answer, a message, exit 0 or 1."""
+    def try_one(what, path, must_fail):
+        replayed = Replayed(options, path, options.policy)
+        if is_clean_end(replayed, must_fail) and (replayed.code == 0 or path in replayed.said):
+            return 0
+        print(f"{what}: exit {replayed.code}: {replayed.said[:600]}")
+        return 1
+    with tempfile.TemporaryDirectory() as scratch:
+        tries = [("directory", scratch, True), ("nothing there", os.path.join(scratch, "none.pcap"), True)]
+        for name in DAMAGED:
+            with open(os.path.join(options.corpora, name), "rb") as source:
+                whole = source.read()
+            for what, content, must_fail in damage(whole):
+                path = os.path.join(scratch, f"{len(tries)}.pcap")
+                with open(path, "wb") as out:
+                    out.write(content)
+                tries.append((f"{name}: {what}", path, must_fail))
+        return 1 if sum(in_parallel(try_one, tries)) else 0
+
+
+def cut_capture(options):
+    """What came before the cut is reported, the cut is told, and the answer is negative."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = os.path.join(options.corpora, CUT)
+        path = os.path.join(scratch, "cut.pcap")
+        with open(source, "rb") as whole, open(path, "wb") as out:
+            out.write(whole.read()[:-7])
+        before = [request_of(r) for r in Replayed(options, source, options.policy).records()]
+        cut = Replayed(options, path, options.policy)
+        after = [request_of(r) for r in cut.records()]
+        if cut.code == 1 and "cut or damaged" in cut.said and any(after) and before[:1] == after[:1]:
+            return 0
+        print(f"exit {cut.code}: {cut.said}; {len(before)} and {len(after)} records")
+        return 1
+
+
+# Small captures of both file formats.
+DAMAGED = ("dns/packetbeat--dns_google_com.pcap", "http1/arkime--http-simple-get.pcap", "dns/pcapplusplus--dns_over_tcp.pcapng")
+CUT = "http1/arkime--http-simple-get.pcap"
+STABLE = ("redis", "mysql", "dns")
+
+TESTS = {
+    "compare": lambda options: compare(options, COMPARED),
+    "foreign": lambda options: compare(options, FOREIGN),
+    "stable": same_twice,
+    "damaged": lambda options: damaged_files(options) or cut_capture(options),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("test", choices=TESTS)
+    parser.add_argument("--command", required=True, help="the program bridgewarden")
+    parser.add_argument("--corpora", required=True, help="folder of captures")
+    parser.add_argument("--policy", required=True)
+    parser.add_argument("--differences", required=True, help="the table")
+    parser.add_argument("--rows", action="store_true", help="print the table as it would have to be")
+    options = parser.parse_args()
+    if not os.path.isdir(options.corpora):
+        print(f"SKIPPED: no captures at {options.corpora}")
+        return SKIPPED
+    return TESTS[options.test](options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the commands read and write: words, durations, tables, and whole commands against a daemon that is played. */
+/* What the commands read and write: words, durations, tables, and whole commands against a daemon
+ * that is played. */
 #include "cli/client.h"
 #include "cli/table.h"
 #include "cli/words.h"
@@ -160,7 +161,7 @@ START_TEST(long_cells_are_cut_between_characters)
 	table_flush(&table, out);
 	table_fini(&table);
 	(void)fclose(out);
-	ck_assert_uint_eq(strlen(text), strlen("LAST\n") + 2 * TABLE_CELL_MAX + 1);
+	ck_assert_uint_eq(strlen(text), strlen("LAST\n") + (size_t)2 * TABLE_CELL_MAX + 1);
 	free(text);
 }
 END_TEST
@@ -200,8 +201,8 @@ static void play(const char *answer)
 		(void)alarm(10);
 		FILE *stream = fdopen(accept(fd, NULL, NULL), "r+"), *file = fopen(heard, "w");
 		char line[4096] = "";
-		(void)fgets(line, sizeof(line), stream);
-		fputs(line, file);
+		if (fgets(line, sizeof(line), stream))
+			fputs(line, file);
 		(void)fclose(file);
 		fputs(answer, stream);
 		(void)fclose(stream);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control socket's conversation over socket pairs: answers, bounds, and what becomes of those who break them. */
+/* The control socket's conversation over socket pairs: answers, bounds, and what becomes of those
+ * who break them. */
 #include "control/api.h"
 
 #include <check.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control process as a whole, with everything around it played: the engine, Docker and the firewall are fakes that share a
- * page of memory with the test. Policy, image, socket, records and files are real. The daemon runs in a child process.
+ * The control process as a whole, with everything around it played: the engine, Docker and the
+ * firewall are fakes that share a page of memory with the test. Policy, image, socket, records and
+ * files are real. The daemon runs in a child process.
  */
 #include "control/control.h"
 
@@ -309,7 +310,8 @@ static void start_daemon(void)
 	if (daemon_pid)
 		return;
 	struct options options = {.config = config, .runtime_dir = run, .eve = eve};
-	(void)freopen(talk, "a", stderr);
+	if (!freopen(talk, "a", stderr))
+		exit(99);
 	log_init("bridgewardend", true);
 	exit(control_run(&options));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The daemon's command line, and the small pure parts of the control process. */
 #include "control/epoch.h"
+#include "control/host.h"
 #include "control/ids.h"
 #include "control/lock.h"
 #include "control/options.h"
@@ -100,7 +101,8 @@ START_TEST(epochs_wrap_within_the_mask_and_are_never_0)
 		epoch = next;
 	}
 	ck_assert_uint_eq(epoch_next(63, mask), 1);
-	ck_assert_uint_eq(epoch_next(1000, mask), 1); /* kept under a wider mask */
+	ck_assert_uint_eq(epoch_next(64, mask), 2); /* kept under a wider mask */
+	ck_assert_uint_le(epoch_next(UINT32_MAX, mask), 63);
 	ck_assert_uint_eq(epoch_next(7, UINT32_MAX), 8);
 }
 END_TEST
@@ -153,6 +155,40 @@ START_TEST(a_runtime_directory_that_others_write_to_is_refused)
 END_TEST
 
 /* ---- what counts as a change ---- */
+
+START_TEST(host_addresses_that_are_added_disturb_nothing)
+{
+	struct ip_addr few[2], more[3];
+	static const char *const texts[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3"};
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(ip_addr_parse(texts[i], &more[i]));
+	few[0] = more[0];
+	few[1] = more[2];
+	struct host_addrs a = {few, 2}, b = {more, 3}, none = {NULL, 0};
+	ck_assert(host_addrs_keeps(&b, &a));
+	ck_assert(!host_addrs_keeps(&a, &b));
+	ck_assert(host_addrs_keeps(&a, &a));
+	ck_assert(host_addrs_keeps(&a, &none));
+	ck_assert(!host_addrs_keeps(&none, &a));
+}
+END_TEST
+
+START_TEST(the_host_has_its_loopback)
+{
+	struct host_addrs addrs, again;
+	struct ip_addr loopback;
+	bool found = false;
+	ck_assert_int_eq(host_addrs_read(&addrs), 0);
+	ck_assert_int_eq(host_addrs_read(&again), 0);
+	ck_assert(host_addrs_equal(&addrs, &again));
+	ck_assert(ip_addr_parse("127.0.0.1", &loopback));
+	for (size_t i = 0; i < addrs.n; i++)
+		found = found || ip_addr_equal(&addrs.items[i], &loopback);
+	ck_assert(found || addrs.n == 0); /* none where every interface is down */
+	host_addrs_fini(&addrs);
+	host_addrs_fini(&again);
+}
+END_TEST
 
 static void put(struct identity_set *set, const char *id, const char *service, const char *ip)
 {
@@ -287,6 +323,8 @@ int main(void)
 	tcase_add_test(tc, epochs_outlive_the_process);
 	tcase_add_test(tc, the_lock_is_for_one);
 	tcase_add_test(tc, a_runtime_directory_that_others_write_to_is_refused);
+	tcase_add_test(tc, host_addresses_that_are_added_disturb_nothing);
+	tcase_add_test(tc, the_host_has_its_loopback);
 	tcase_add_test(tc, additions_disturb_nothing_the_rest_does);
 	tcase_add_test(tc, addresses_that_are_added_disturb_nothing);
 	tcase_add_test(tc, an_address_that_a_newcomer_claims_disturbs);

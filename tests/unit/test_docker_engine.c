@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The conversation with a mock engine: a thread on a unix socket that serves given replies, late, cut or not at all, and an event
- * stream that the test writes and breaks. What is asserted is what a user of docker.h sees: the sets and the states. In every set
- * ever delivered an address has one owner.
+ * The conversation with a mock engine: a thread on a unix socket that serves given replies, late,
+ * cut or not at all, and an event stream that the test writes and breaks. What is asserted is what
+ * a user of docker.h sees: the sets and the states. In every set ever delivered an address has one
+ * owner.
  */
 #include "docker/docker.h"
 
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- the mock engine ------------------------------------------------------------------------------------------------ */
+/* ---- the mock engine ---- */
 
 enum { ROUTES_MAX = 24, BODY_MAX = 8192 };
 
@@ -52,7 +53,8 @@ static void pause_ms(int ms)
 
 static void send_text(int fd, const char *text, size_t n)
 {
-	(void)send(fd, text, n, MSG_NOSIGNAL); /* the other side may be gone: some tests want that */
+	(void)send(fd, text, n,
+		   MSG_NOSIGNAL); /* the other side may be gone: some tests want that */
 }
 
 static bool find_route(const char *path, struct route *out)
@@ -85,8 +87,10 @@ static void answer(int fd, const char *path)
 	}
 	pause_ms(r.delay_ms);
 	size_t n = strlen(r.body);
-	int h = snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-			 r.status, n);
+	int h = snprintf(
+		head, sizeof(head),
+		"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+		r.status, n);
 	send_text(fd, head, (size_t)h);
 	send_text(fd, r.body, r.is_cut ? n / 2 : n);
 	if (r.is_cut)
@@ -95,7 +99,8 @@ static void answer(int fd, const char *path)
 
 static void become_stream(int fd)
 {
-	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
+	static const char head[] =
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n";
 	send_text(fd, head, sizeof(head) - 1);
 	(void)pthread_mutex_lock(&mock.lock);
 	if (mock.stream >= 0)
@@ -160,7 +165,8 @@ static void mock_start(void)
 }
 
 /* Sets what a path answers from now on. */
-static struct route *route(const char *path, int delay_ms, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static struct route *route(const char *path, int delay_ms, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 static struct route *route(const char *path, int delay_ms, const char *format, ...)
 {
 	va_list args;
@@ -198,33 +204,41 @@ static void break_stream(void)
 	(void)pthread_mutex_unlock(&mock.lock);
 }
 
-/* ---- a small world --------------------------------------------------------------------------------------------------- */
+/* ---- a small world ---- */
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define N "1111111111111111111111111111111111111111111111111111111111111111"
 
-#define NETWORK(members)                                                                                               \
-	"{\"Id\":\"" N "\",\"Name\":\"net\",\"Driver\":\"bridge\",\"Containers\":{" members "},"                       \
+#define NETWORK(members)                                                                           \
+	"{\"Id\":\"" N "\",\"Name\":\"net\",\"Driver\":\"bridge\",\"Containers\":{" members "},"   \
 	"\"IPAM\":{\"Config\":[{\"Subnet\":\"198.18.0.0/24\",\"Gateway\":\"198.18.0.1\"}]}}"
-#define MEMBER(id, ip) "\"" id "\":{\"Name\":\"x\",\"MacAddress\":\"02:42:00:00:00:02\",\"IPv4Address\":\"" ip "/24\"}"
-#define LISTED(id, name, state, ip)                                                                                    \
-	"{\"Id\":\"" id "\",\"Names\":[\"/" name "\"],\"Image\":\"img:1\",\"State\":\"" state "\","                    \
-	"\"Labels\":{\"com.docker.compose.project\":\"p\",\"com.docker.compose.service\":\"s\"},"                      \
-	"\"NetworkSettings\":{\"Networks\":{\"net\":{\"NetworkID\":\"" N "\",\"IPAddress\":\"" ip "\"}}}}"
-#define INSPECTED(id, name, state, ip)                                                                                 \
-	"{\"Id\":\"" id "\",\"Name\":\"/" name "\",\"Config\":{\"Image\":\"img:1\"},\"State\":{\"Status\":\"" state    \
-	"\"},\"NetworkSettings\":{\"Networks\":{\"net\":{\"NetworkID\":\"" N "\",\"IPAddress\":\"" ip "\"}}}}"
+#define MEMBER(id, ip)                                                                             \
+	"\"" id "\":{\"Name\":\"x\",\"MacAddress\":\"02:42:00:00:00:02\",\"IPv4Address\":\"" ip    \
+	"/24\"}"
+#define LISTED(id, name, state, ip)                                                                \
+	"{\"Id\":\"" id "\",\"Names\":[\"/" name "\"],\"Image\":\"img:1\",\"State\":\"" state      \
+	"\","                                                                                      \
+	"\"Labels\":{\"com.docker.compose.project\":\"p\",\"com.docker.compose.service\":\"s\"},"  \
+	"\"NetworkSettings\":{\"Networks\":{\"net\":{\"NetworkID\":\"" N "\",\"IPAddress\":\"" ip  \
+	"\"}}}}"
+#define INSPECTED(id, name, state, ip)                                                             \
+	"{\"Id\":\"" id "\",\"Name\":\"/" name                                                     \
+	"\",\"Config\":{\"Image\":\"img:1\"},\"State\":{\"Status\":\"" state                       \
+	"\"},\"NetworkSettings\":{\"Networks\":{\"net\":{\"NetworkID\":\"" N                       \
+	"\",\"IPAddress\":\"" ip "\"}}}}"
 
-#define EVENT_C(action, id)                                                                                            \
-	"{\"Type\":\"container\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"" id "\",\"Attributes\":{}}}\n"
-#define EVENT_N(action, id)                                                                                            \
-	"{\"Type\":\"network\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"" N "\",\"Attributes\":{"                 \
+#define EVENT_C(action, id)                                                                        \
+	"{\"Type\":\"container\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"" id                \
+	"\",\"Attributes\":{}}}\n"
+#define EVENT_N(action, id)                                                                        \
+	"{\"Type\":\"network\",\"Action\":\"" action "\",\"Actor\":{\"ID\":\"" N                   \
+	"\",\"Attributes\":{"                                                                      \
 	"\"container\":\"" id "\",\"name\":\"net\",\"type\":\"bridge\"}}}\n"
 
 #define LIST_ONE(id) "/v1.41/containers/json?all=1&filters={\"id\":[\"" id "\"]}"
 
-/* ---- the observer ----------------------------------------------------------------------------------------------------- */
+/* ---- the observer ---- */
 
 static struct event_base *base;
 static struct docker *docker;
@@ -238,8 +252,9 @@ static void assert_one_owner(const struct identity_set *set)
 		for (size_t k = 0; k < i; k++)
 			for (size_t x = 0; x < set->endpoints[i].n_addresses; x++)
 				for (size_t y = 0; y < set->endpoints[k].n_addresses; y++)
-					ck_assert(!ip_addr_equal(&set->endpoints[i].addresses[x].addr,
-								 &set->endpoints[k].addresses[y].addr));
+					ck_assert(!ip_addr_equal(
+						&set->endpoints[i].addresses[x].addr,
+						&set->endpoints[k].addresses[y].addr));
 }
 
 static void on_set(void *ctx, const struct identity_set *set)
@@ -252,7 +267,8 @@ static void on_set(void *ctx, const struct identity_set *set)
 	set_text[0] = '\0';
 	for (size_t i = 0; i < set->n_endpoints; i++) {
 		const struct identity_endpoint *e = &set->endpoints[i];
-		n += (size_t)snprintf(set_text + n, sizeof(set_text) - n, "%s%s=", i ? " " : "", e->container);
+		n += (size_t)snprintf(set_text + n, sizeof(set_text) - n, "%s%s=", i ? " " : "",
+				      e->container);
 		for (size_t k = 0; k < e->n_addresses; k++)
 			n += (size_t)snprintf(set_text + n, sizeof(set_text) - n, "%s",
 					      ip_addr_print(&e->addresses[k].addr, addr));
@@ -302,7 +318,9 @@ static double await_set(const char *wanted, int ms)
 {
 	double start = now();
 	while (n_sets == 0 || strcmp(set_text, wanted) != 0) {
-		ck_assert_msg(now() - start < ms / 1e3, "after %d ms the set is '%s', wanted '%s' (%s)", ms, set_text, wanted, why);
+		ck_assert_msg(now() - start < ms / 1e3,
+			      "after %d ms the set is '%s', wanted '%s' (%s)", ms, set_text, wanted,
+			      why);
 		turn();
 	}
 	return now() - start;
@@ -320,7 +338,8 @@ static void start(void)
 {
 	static const struct docker_callbacks callbacks = {.changed = on_set, .state = on_state};
 	struct error err;
-	ck_assert_msg(docker_start(base, mock.path, &callbacks, &docker, &err) == 0, "%s", err.text);
+	ck_assert_msg(docker_start(base, mock.path, &callbacks, &docker, &err) == 0, "%s",
+		      err.text);
 }
 
 static void set_up(void)
@@ -341,7 +360,7 @@ static void tear_down(void)
 	(void)unlink(mock.path);
 }
 
-/* ---- tests -------------------------------------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 START_TEST(delivers_the_whole_set_once_after_the_listing)
 {
@@ -358,7 +377,8 @@ START_TEST(an_address_is_known_while_its_container_is_still_starting)
 {
 	start();
 	await_set("a=198.18.0.2", 3000);
-	route("/v1.41/networks/" N, 0, "%s", NETWORK(MEMBER(A, "198.18.0.2") "," MEMBER(B, "198.18.0.3")));
+	route("/v1.41/networks/" N, 0, "%s",
+	      NETWORK(MEMBER(A, "198.18.0.2") "," MEMBER(B, "198.18.0.3")));
 	route(LIST_ONE(B), 0, "[" LISTED(B, "b", "created", "") "]");
 	route("/v1.41/containers/" B, 1500, "%s", INSPECTED(B, "b", "running", "198.18.0.3"));
 	push(EVENT_C("create", B) EVENT_N("connect", B));
@@ -413,7 +433,8 @@ START_TEST(a_lost_stream_is_followed_by_a_full_listing)
 {
 	start();
 	await_set("a=198.18.0.2", 3000);
-	route("/v1.41/containers/json", 0, "[" LISTED(B, "b", "running", "198.18.0.9") "]"); /* these events are lost */
+	route("/v1.41/containers/json", 0,
+	      "[" LISTED(B, "b", "running", "198.18.0.9") "]"); /* these events are lost */
 	break_stream();
 	await_set("b=198.18.0.9", 3000);
 	ck_assert_uint_eq(n_up, 2);
@@ -515,7 +536,8 @@ START_TEST(a_bad_reply_is_told_and_asked_again)
 }
 END_TEST
 
-static const char *const bad_lines[] = {"nonsense\n", "[]\n", "{\"Type\":7}\n", "{\"Type\":\"network\",\"Actor\":[]}\n"};
+static const char *const bad_lines[] = {"nonsense\n", "[]\n", "{\"Type\":7}\n",
+					"{\"Type\":\"network\",\"Actor\":[]}\n"};
 
 START_TEST(a_bad_event_starts_everything_afresh)
 {
@@ -537,7 +559,8 @@ START_TEST(an_event_without_end_is_not_collected_for_ever)
 	for (unsigned i = 0; i < 4000 && n_down == 0; i++) {
 		(void)pthread_mutex_lock(&mock.lock);
 		if (mock.stream >= 0)
-			(void)send(mock.stream, part, sizeof(part) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+			(void)send(mock.stream, part, sizeof(part) - 1,
+				   MSG_NOSIGNAL | MSG_DONTWAIT);
 		(void)pthread_mutex_unlock(&mock.lock);
 		(void)event_base_loop(base, EVLOOP_NONBLOCK);
 	}
@@ -610,7 +633,8 @@ END_TEST
 START_TEST(an_image_known_by_its_id_only_is_asked_for)
 {
 	route("/v1.41/containers/json", 0,
-	      "[{\"Id\":\"" A "\",\"Names\":[\"/a\"],\"Image\":\"sha256:0123\",\"State\":\"running\"}]");
+	      "[{\"Id\":\"" A
+	      "\",\"Names\":[\"/a\"],\"Image\":\"sha256:0123\",\"State\":\"running\"}]");
 	route("/v1.41/containers/" A, 0, "%s", INSPECTED(A, "asked", "running", "198.18.0.2"));
 	start();
 	await_set("asked=198.18.0.2", 3000);
@@ -621,10 +645,14 @@ START_TEST(says_what_is_wrong_with_the_socket)
 {
 	static const struct docker_callbacks callbacks = {.changed = on_set, .state = on_state};
 	struct error err;
-	ck_assert_int_eq(docker_start(base, "/nonexistent/docker.sock", &callbacks, &docker, &err), -ENOENT);
-	ck_assert_msg(strstr(err.text, "is Docker running?") && strstr(err.text, "docker.socket"), "%s", err.text);
-	ck_assert_int_eq(docker_start(base, "tcp://198.18.0.1:2375", &callbacks, &docker, &err), -EINVAL);
-	ck_assert_int_eq(docker_start(base, "unix:///etc/passwd", &callbacks, &docker, &err), -ENOTSOCK);
+	ck_assert_int_eq(docker_start(base, "/nonexistent/docker.sock", &callbacks, &docker, &err),
+			 -ENOENT);
+	ck_assert_msg(strstr(err.text, "is Docker running?") && strstr(err.text, "docker.socket"),
+		      "%s", err.text);
+	ck_assert_int_eq(docker_start(base, "tcp://198.18.0.1:2375", &callbacks, &docker, &err),
+			 -EINVAL);
+	ck_assert_int_eq(docker_start(base, "unix:///etc/passwd", &callbacks, &docker, &err),
+			 -ENOTSOCK);
 	ck_assert_ptr_null(docker);
 }
 END_TEST

@@ -10,8 +10,8 @@
 
 #define REPLIES BW_SOURCE_DIR "/tests/unit/docker-replies/"
 
-#define DB_ID "4e67045a7ead7a54bf1c655ad764ad9763d96ae021551d5ae5af9359587a16b0"
-#define NET_ID "0a83af48d52fb8bcea91f2e9aee7a492f19fcfe84efa9b5555a375fe2d30e575"
+#define DB_ID	"4e67045a7ead7a54bf1c655ad764ad9763d96ae021551d5ae5af9359587a16b0"
+#define NET_ID	"0a83af48d52fb8bcea91f2e9aee7a492f19fcfe84efa9b5555a375fe2d30e575"
 
 /* The caller frees p. */
 static struct bytes read_reply(const char *name)
@@ -37,7 +37,8 @@ static void assert_addr(const struct ip_addr *a, const char *text)
 	ck_assert_str_eq(ip_addr_print(a, got), text);
 }
 
-static const struct docker_container *by_name(const struct docker_container *c, size_t n, const char *name)
+static const struct docker_container *by_name(const struct docker_container *c, size_t n,
+					      const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(c[i].facts.container, name) == 0)
@@ -74,9 +75,10 @@ static void assert_db(const struct docker_container *c)
 	assert_addr(&leg_on(c, "bridge")->addr[0], "198.18.0.2");
 }
 
-/* ---- recorded ---------------------------------------------------------------------------------------------------- */
+/* ---- recorded ---- */
 
-static const char *const inspected[] = {"container-1.41.json", "container-1.44.json", "container-1.52.json"};
+static const char *const inspected[] = {"container-1.41.json", "container-1.44.json",
+					"container-1.52.json"};
 
 START_TEST(reads_an_inspected_container_of_every_engine)
 {
@@ -114,7 +116,8 @@ END_TEST
 
 START_TEST(stopped_created_and_host_containers_have_no_addresses)
 {
-	static const char *const names[] = {"container-stopped-1.41.json", "container-created-1.41.json",
+	static const char *const names[] = {"container-stopped-1.41.json",
+					    "container-created-1.41.json",
 					    "container-host-1.41.json"};
 	for (size_t i = 0; i < 3; i++) {
 		struct bytes json = read_reply(names[i]);
@@ -185,7 +188,8 @@ START_TEST(reads_versions)
 	ck_assert_int_eq(parse_version(json, &newest, &oldest), PARSE_OK);
 	ck_assert(newest.major == 1 && newest.minor == 52 && oldest.minor == 44);
 	drop(json);
-	ck_assert_int_eq(parse_version(bytes_str("{\"ApiVersion\":\"1.x\"}"), &newest, &oldest), PARSE_SHAPE);
+	ck_assert_int_eq(parse_version(bytes_str("{\"ApiVersion\":\"1.x\"}"), &newest, &oldest),
+			 PARSE_SHAPE);
 	ck_assert_int_eq(parse_version(bytes_str("{}"), &newest, &oldest), PARSE_SHAPE);
 	ck_assert_int_eq(parse_version(bytes_str("[]"), &newest, &oldest), PARSE_SHAPE);
 }
@@ -201,7 +205,8 @@ START_TEST(reads_every_recorded_event)
 		ck_assert_int_eq(parse_event(bytes_slice(rest, 0, end), &e), PARSE_OK);
 		seen[e.kind]++;
 		if (e.kind == EVENT_CONNECTED || e.kind == EVENT_DISCONNECTED)
-			ck_assert(strlen(e.container) == DOCKER_ID_LEN && strlen(e.network) == DOCKER_ID_LEN);
+			ck_assert(strlen(e.container) == DOCKER_ID_LEN &&
+				  strlen(e.network) == DOCKER_ID_LEN);
 		rest = bytes_from(rest, end + 1);
 	}
 	ck_assert_uint_eq(seen[EVENT_CONTAINER_CREATED], 5);
@@ -215,21 +220,22 @@ START_TEST(reads_every_recorded_event)
 }
 END_TEST
 
-/* ---- made up ------------------------------------------------------------------------------------------------------- */
+/* ---- made up ---- */
 
 struct row {
 	const char *json;
 	enum parse_status status;
 };
 
-#define ID64 "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\""
+#define ID64		"\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\""
 #define BRIDGE(options) "{\"Id\":" ID64 ",\"Name\":\"n\",\"Driver\":\"bridge\"," options "}"
-#define SUBNET(config) BRIDGE("\"IPAM\":{\"Config\":[" config "]}")
+#define SUBNET(config)	BRIDGE("\"IPAM\":{\"Config\":[" config "]}")
 
 static const struct row network_rows[] = {
 	{BRIDGE("\"Options\":null"), PARSE_OK},
 	{BRIDGE("\"Options\":{\"com.docker.network.bridge.name\":\"my.br-1_0\"}"), PARSE_OK},
-	{BRIDGE("\"Options\":{\"com.docker.network.bridge.name\":\"sixteen_letters_\"}"), PARSE_SHAPE},
+	{BRIDGE("\"Options\":{\"com.docker.network.bridge.name\":\"sixteen_letters_\"}"),
+	 PARSE_SHAPE},
 	{BRIDGE("\"Options\":{\"com.docker.network.bridge.name\":\"a b\"}"), PARSE_SHAPE},
 	{BRIDGE("\"Options\":{\"com.docker.network.bridge.name\":\"br\\n-A X\"}"), PARSE_SHAPE},
 	{BRIDGE("\"Options\":{\"com.docker.network.bridge.name\":\"../x\"}"), PARSE_SHAPE},
@@ -257,13 +263,14 @@ START_TEST(judges_the_shape_of_a_network)
 {
 	struct docker_network n;
 	enum parse_status got = parse_network(bytes_str(network_rows[_i].json), &n);
-	ck_assert_msg(got == network_rows[_i].status, "%s: %s", network_rows[_i].json, parse_status_text(got));
+	ck_assert_msg(got == network_rows[_i].status, "%s: %s", network_rows[_i].json,
+		      parse_status_text(got));
 	docker_network_fini(&n);
 }
 END_TEST
 
 #define CONTAINER(more) "{\"Id\":" ID64 ",\"Name\":\"/c\"," more "}"
-#define LEG(settings) CONTAINER("\"NetworkSettings\":{\"Networks\":{\"n\":" settings "}}")
+#define LEG(settings)	CONTAINER("\"NetworkSettings\":{\"Networks\":{\"n\":" settings "}}")
 
 static const struct row container_rows[] = {
 	{CONTAINER("\"Config\":null"), PARSE_OK},
@@ -289,7 +296,8 @@ START_TEST(judges_the_shape_of_a_container)
 {
 	struct docker_container c;
 	enum parse_status got = parse_container(bytes_str(container_rows[_i].json), &c);
-	ck_assert_msg(got == container_rows[_i].status, "%s: %s", container_rows[_i].json, parse_status_text(got));
+	ck_assert_msg(got == container_rows[_i].status, "%s: %s", container_rows[_i].json,
+		      parse_status_text(got));
 	docker_container_fini(&c);
 }
 END_TEST
@@ -312,7 +320,8 @@ END_TEST
 
 START_TEST(a_link_is_not_the_containers_name)
 {
-	static const char json[] = "[{\"Id\":" ID64 ",\"Names\":[\"/web/db\",\"/own\"],\"Image\":\"sha256:0123\"}]";
+	static const char json[] =
+		"[{\"Id\":" ID64 ",\"Names\":[\"/web/db\",\"/own\"],\"Image\":\"sha256:0123\"}]";
 	struct docker_container *c;
 	size_t n;
 	ck_assert_int_eq(parse_containers(bytes_str(json), &c, &n), PARSE_OK);
@@ -326,7 +335,8 @@ START_TEST(events_of_others_are_no_events)
 {
 	static const char *const rows[] = {
 		"{\"Type\":\"image\",\"Action\":\"pull\",\"Actor\":{\"ID\":\"lab:1\"}}",
-		"{\"Type\":\"container\",\"Action\":\"exec_create: sh\",\"Actor\":{\"ID\":" ID64 "}}",
+		"{\"Type\":\"container\",\"Action\":\"exec_create: sh\",\"Actor\":{\"ID\":" ID64
+		"}}",
 		"{\"Type\":\"network\",\"Action\":\"create\",\"Actor\":{\"ID\":\"swarmsid\"}}",
 		"{\"Type\":\"network\",\"Action\":\"connect\",\"Actor\":{\"ID\":" ID64
 		",\"Attributes\":{\"container\":\"lb-ingress\"}}}",
@@ -340,7 +350,7 @@ START_TEST(events_of_others_are_no_events)
 }
 END_TEST
 
-/* ---- damaged ------------------------------------------------------------------------------------------------------- */
+/* ---- damaged ---- */
 
 static enum parse_status parse_any(unsigned what, struct bytes json)
 {
@@ -374,8 +384,9 @@ static enum parse_status parse_any(unsigned what, struct bytes json)
 	}
 }
 
-static const char *const files[] = {"container-1.52.json", "containers-1.41.json", "networks-1.41.json",
-				    "network-1.52.json",   "version-1.41.json",	   "events-1.41.jsonl"};
+static const char *const files[] = {"container-1.52.json", "containers-1.41.json",
+				    "networks-1.41.json",  "network-1.52.json",
+				    "version-1.41.json",   "events-1.41.jsonl"};
 
 START_TEST(rejects_a_reply_cut_at_any_byte)
 {
@@ -424,8 +435,10 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("docker_parse");
-	TCase *recorded = tcase_create("recorded"), *made = tcase_create("made up"), *damaged = tcase_create("damaged");
-	tcase_add_loop_test(recorded, reads_an_inspected_container_of_every_engine, 0, N_OF(inspected));
+	TCase *recorded = tcase_create("recorded"), *made = tcase_create("made up"),
+	      *damaged = tcase_create("damaged");
+	tcase_add_loop_test(recorded, reads_an_inspected_container_of_every_engine, 0,
+			    N_OF(inspected));
 	tcase_add_loop_test(recorded, reads_a_list_of_containers_of_every_engine, 0, N_OF(listed));
 	tcase_add_test(recorded, stopped_created_and_host_containers_have_no_addresses);
 	tcase_add_test(recorded, reads_networks);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Answers in any order, some of them out of date: an address belongs to one container, to the one it was learned of last. */
+/* Answers in any order, some of them out of date: an address belongs to one container, to the one
+ * it was learned of last. */
 #include "docker/tables.h"
 
 #include "base/text.h"
@@ -31,14 +32,15 @@ static struct docker_container container(const char *id, const char *name, const
 	return c;
 }
 
-static void put(struct tables *t, const char *id, const char *name, const char *address, uint64_t asked)
+static void put(struct tables *t, const char *id, const char *name, const char *address,
+		uint64_t asked)
 {
 	struct docker_container c = container(id, name, address);
 	ck_assert_int_eq(tables_put_container(t, &c, asked), 0);
 }
 
-static void put_network(struct tables *t, const char *id, bool is_bridge, const char *member, const char *address,
-			uint64_t asked)
+static void put_network(struct tables *t, const char *id, bool is_bridge, const char *member,
+			const char *address, uint64_t asked)
 {
 	struct docker_network n = {.is_bridge = is_bridge};
 	n.facts.id = strdup(id);
@@ -63,7 +65,8 @@ static void assert_set(const struct tables *t, const char *wanted)
 	ck_assert_int_eq(tables_set(t, &set), 0);
 	for (size_t i = 0; i < set.n_endpoints; i++) {
 		const struct identity_endpoint *e = &set.endpoints[i];
-		n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s=", i ? " " : "", e->container);
+		n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s=", i ? " " : "",
+				      e->container);
 		for (size_t k = 0; k < e->n_addresses; k++)
 			n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s", k ? "," : "",
 					      ip_addr_print(&e->addresses[k].addr, addr));

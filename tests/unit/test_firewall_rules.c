@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Plan to iptables-restore text and back, without a kernel; the BPF programs by an interpreter against a naive twin. */
+/* Plan to iptables-restore text and back, without a kernel; the BPF programs by an interpreter
+ * against a naive twin. */
 #include "bridgewarden/shared.h"
 #include "firewall/bpf.h"
 #include "firewall/rules.h"
@@ -31,16 +32,19 @@ static char *print(const struct firewall_plan *plan, enum rules_family family)
 	return text;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 
-#define SCOPE_V4(name, bypass)                                                                                         \
-	"-A BRIDGEWARDEN-" name " -p tcp -m connmark --mark 0x1700/0xff00 -m tcp --tcp-flags FIN,SYN,RST NONE -j RETURN\n" \
-	"-A BRIDGEWARDEN-" name " -p tcp -m connmark --mark 0x1600/0xff00 -m conntrack --ctdir REPLY"                  \
-	" -m tcp --tcp-flags FIN,SYN,RST NONE -j RETURN\n"                                                             \
-	"-A BRIDGEWARDEN-" name " ! -p tcp -m connmark --mark 0x1700/0xff00 -j RETURN\n"                               \
-	"-A BRIDGEWARDEN-" name " ! -p tcp -m connmark --mark 0x1600/0xff00 -m conntrack --ctdir REPLY -j RETURN\n"    \
-	"-A BRIDGEWARDEN-" name " -d 224.0.0.0/4 -p igmp -m ttl --ttl-eq 1 -j RETURN\n"                               \
-	"-A BRIDGEWARDEN-" name " -p icmp -m conntrack --ctstate RELATED -j RETURN\n"                                  \
+#define SCOPE_V4(name, bypass)                                                                     \
+	"-A BRIDGEWARDEN-" name                                                                    \
+	" -p tcp -m connmark --mark 0x1700/0xff00 -m tcp --tcp-flags FIN,SYN,RST NONE -j RETURN\n" \
+	"-A BRIDGEWARDEN-" name                                                                    \
+	" -p tcp -m connmark --mark 0x1600/0xff00 -m conntrack --ctdir REPLY"                      \
+	" -m tcp --tcp-flags FIN,SYN,RST NONE -j RETURN\n"                                         \
+	"-A BRIDGEWARDEN-" name " ! -p tcp -m connmark --mark 0x1700/0xff00 -j RETURN\n"           \
+	"-A BRIDGEWARDEN-" name                                                                    \
+	" ! -p tcp -m connmark --mark 0x1600/0xff00 -m conntrack --ctdir REPLY -j RETURN\n"        \
+	"-A BRIDGEWARDEN-" name " -d 224.0.0.0/4 -p igmp -m ttl --ttl-eq 1 -j RETURN\n"            \
+	"-A BRIDGEWARDEN-" name " -p icmp -m conntrack --ctstate RELATED -j RETURN\n"              \
 	"-A BRIDGEWARDEN-" name " -j NFQUEUE --queue-num 100" bypass "\n"
 
 static const char one_bridge[] =
@@ -65,15 +69,16 @@ static const char one_bridge[] =
 	"-A BRIDGEWARDEN-INPUT -i br0 -g BRIDGEWARDEN-EGRESS\n"
 	"-A BRIDGEWARDEN-FORWARD -i br0 -g BRIDGEWARDEN-FROM\n"
 	"-A BRIDGEWARDEN-FROM -o br0 -g BRIDGEWARDEN-INTERNAL\n"
-	"-A BRIDGEWARDEN-OUTPUT -o br0 -m addrtype --src-type LOCAL -m conntrack --ctstate ESTABLISHED"
+	"-A BRIDGEWARDEN-OUTPUT -o br0 -m addrtype --src-type LOCAL -m conntrack --ctstate "
+	"ESTABLISHED"
 	" -m conntrack ! --ctstate DNAT -g BRIDGEWARDEN-INGRESS\n"
 	"-A BRIDGEWARDEN-POSTROUTING -o br0 -m addrtype --src-type LOCAL -g BRIDGEWARDEN-HOST\n"
 	"-A BRIDGEWARDEN-FORWARD -o br0 -g BRIDGEWARDEN-INGRESS\n"
 	"-A BRIDGEWARDEN-FROM -g BRIDGEWARDEN-EGRESS\n"
-	"-A BRIDGEWARDEN-HOST -m conntrack --ctstate ESTABLISHED -m conntrack ! --ctstate DNAT -j RETURN\n"
-	"-A BRIDGEWARDEN-HOST -g BRIDGEWARDEN-INGRESS\n"
-	SCOPE_V4("INTERNAL", "") SCOPE_V4("EGRESS", " --queue-bypass") SCOPE_V4("INGRESS", "")
-	"COMMIT\n";
+	"-A BRIDGEWARDEN-HOST -m conntrack --ctstate ESTABLISHED -m conntrack ! --ctstate DNAT -j "
+	"RETURN\n"
+	"-A BRIDGEWARDEN-HOST -g BRIDGEWARDEN-INGRESS\n" SCOPE_V4("INTERNAL", "")
+		SCOPE_V4("EGRESS", " --queue-bypass") SCOPE_V4("INGRESS", "") "COMMIT\n";
 
 START_TEST(one_bridge_and_one_queue)
 {
@@ -123,7 +128,9 @@ START_TEST(ipv6_passes_neighbours_and_listeners_of_the_link_only)
 	struct firewall_plan plan = plan_of(1, 1);
 	char *text = print(&plan, RULES_V6);
 	ck_assert_uint_eq(count(text, "--hl-eq 255 -j RETURN"), 4 * 3);
-	ck_assert_uint_eq(count(text, "-d ff00::/8 -p ipv6-icmp -m icmp6 --icmpv6-type 143 -m hl --hl-eq 1 -j RETURN"), 3);
+	ck_assert_uint_eq(count(text, "-d ff00::/8 -p ipv6-icmp -m icmp6 --icmpv6-type 143 -m hl "
+				      "--hl-eq 1 -j RETURN"),
+			  3);
 	ck_assert_uint_eq(count(text, "DROP"), 0); /* one queue: nothing to tell apart */
 	ck_assert_uint_eq(count(text, "-p icmp "), 0);
 	free(text);
@@ -172,23 +179,27 @@ START_TEST(no_verdict_has_the_mark_of_what_the_engine_sends)
 }
 END_TEST
 
-/* ---- what is there already --------------------------------------------------------------------------------------------- */
+/* ---- what is there already
+ * --------------------------------------------------------------------------------------------- */
 
-static const char save[] =
-	"# Generated by iptables-save\n*mangle\n:FORWARD ACCEPT [7:9]\n:MINE - [0:0]\n:BRIDGEWARDEN-FORWARD - [3:4]\n"
-	":BRIDGEWARDEN-OLD - [0:0]\n"
-	"-A INPUT -j BRIDGEWARDEN-INPUT\n-A INPUT -j MINE\n"
-	"-A FORWARD -i eth0 -j ACCEPT\n-A FORWARD -j BRIDGEWARDEN-FORWARD \n"
-	"-A OUTPUT -j BRIDGEWARDEN-OUTPUT\n-A POSTROUTING -j BRIDGEWARDEN-POSTROUTING\n-A MINE -g BRIDGEWARDEN-OLD\n"
-	"-A BRIDGEWARDEN-FORWARD -i br0 -j RETURN\nCOMMIT\n";
+static const char save[] = "# Generated by iptables-save\n*mangle\n:FORWARD ACCEPT [7:9]\n:MINE - "
+			   "[0:0]\n:BRIDGEWARDEN-FORWARD - [3:4]\n"
+			   ":BRIDGEWARDEN-OLD - [0:0]\n"
+			   "-A INPUT -j BRIDGEWARDEN-INPUT\n-A INPUT -j MINE\n"
+			   "-A FORWARD -i eth0 -j ACCEPT\n-A FORWARD -j BRIDGEWARDEN-FORWARD \n"
+			   "-A OUTPUT -j BRIDGEWARDEN-OUTPUT\n-A POSTROUTING -j "
+			   "BRIDGEWARDEN-POSTROUTING\n-A MINE -g BRIDGEWARDEN-OLD\n"
+			   "-A BRIDGEWARDEN-FORWARD -i br0 -j RETURN\nCOMMIT\n";
 
 START_TEST(reads_what_is_ours_and_only_that)
 {
 	struct rules_present p;
 	ck_assert_int_eq(rules_parse(bytes_str(save), &p), 0);
 	ck_assert(p.has_any);
-	ck_assert(!p.is_in_place); /* FORWARD begins with another rule, and MINE goes to one of ours */
-	ck_assert_str_eq(p.ours, ":BRIDGEWARDEN-FORWARD\n:BRIDGEWARDEN-OLD\n-A BRIDGEWARDEN-FORWARD -i br0 -j RETURN\n");
+	ck_assert(!p.is_in_place); /* FORWARD begins with another rule, and MINE goes to one of ours
+				    */
+	ck_assert_str_eq(p.ours, ":BRIDGEWARDEN-FORWARD\n:BRIDGEWARDEN-OLD\n-A "
+				 "BRIDGEWARDEN-FORWARD -i br0 -j RETURN\n");
 	ck_assert_uint_eq(count(p.jumps, "\n"), 5);
 	rules_present_fini(&p);
 }
@@ -200,10 +211,13 @@ START_TEST(removal_takes_exactly_ours)
 	char *text;
 	ck_assert_int_eq(rules_parse(bytes_str(save), &p), 0);
 	ck_assert_int_eq(rules_print_removal(&p, &text), 0);
-	ck_assert_str_eq(text, "*mangle\n:BRIDGEWARDEN-FORWARD - [0:0]\n:BRIDGEWARDEN-OLD - [0:0]\n"
-			       "-D INPUT -j BRIDGEWARDEN-INPUT\n-D FORWARD -j BRIDGEWARDEN-FORWARD\n"
-			       "-D OUTPUT -j BRIDGEWARDEN-OUTPUT\n-D POSTROUTING -j BRIDGEWARDEN-POSTROUTING\n"
-			       "-D MINE -g BRIDGEWARDEN-OLD\n-X BRIDGEWARDEN-FORWARD\n-X BRIDGEWARDEN-OLD\nCOMMIT\n");
+	ck_assert_str_eq(
+		text,
+		"*mangle\n:BRIDGEWARDEN-FORWARD - [0:0]\n:BRIDGEWARDEN-OLD - [0:0]\n"
+		"-D INPUT -j BRIDGEWARDEN-INPUT\n-D FORWARD -j BRIDGEWARDEN-FORWARD\n"
+		"-D OUTPUT -j BRIDGEWARDEN-OUTPUT\n-D POSTROUTING -j BRIDGEWARDEN-POSTROUTING\n"
+		"-D MINE -g BRIDGEWARDEN-OLD\n-X BRIDGEWARDEN-FORWARD\n-X "
+		"BRIDGEWARDEN-OLD\nCOMMIT\n");
 	free(text);
 	rules_present_fini(&p);
 }
@@ -228,8 +242,10 @@ END_TEST
 
 START_TEST(jumps_in_place_are_left_alone)
 {
-	static const char right[] = "-A FORWARD -j BRIDGEWARDEN-FORWARD\n-A FORWARD -j ACCEPT\n-A INPUT -j BRIDGEWARDEN-INPUT\n"
-				    "-A OUTPUT -j BRIDGEWARDEN-OUTPUT\n-A POSTROUTING -j BRIDGEWARDEN-POSTROUTING\n";
+	static const char right[] =
+		"-A FORWARD -j BRIDGEWARDEN-FORWARD\n-A FORWARD -j ACCEPT\n-A INPUT -j "
+		"BRIDGEWARDEN-INPUT\n"
+		"-A OUTPUT -j BRIDGEWARDEN-OUTPUT\n-A POSTROUTING -j BRIDGEWARDEN-POSTROUTING\n";
 	struct firewall_plan plan = plan_of(1, 1);
 	struct rules_present p;
 	char *text;
@@ -252,11 +268,12 @@ START_TEST(an_empty_table_has_nothing_of_ours)
 }
 END_TEST
 
-/* ---- plans -------------------------------------------------------------------------------------------------------------- */
+/* ---- plans ---- */
 
 START_TEST(refuses_names_that_iptables_would_read_as_more)
 {
-	static const char *const bad[] = {"", "a b", "br0 -j ACCEPT", "br+", "!br", "-i", "br\n", "br\"", "br%d"};
+	static const char *const bad[] = {"",	"a b",	"br0 -j ACCEPT", "br+", "!br",
+					  "-i", "br\n", "br\"",		 "br%d"};
 	struct error err;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		char name[1][IFNAMSIZ] = {{0}};
@@ -295,7 +312,7 @@ START_TEST(refuses_queues_and_masks_that_cannot_be)
 }
 END_TEST
 
-/* ---- BPF ---------------------------------------------------------------------------------------------------------------- */
+/* ---- BPF ---- */
 
 struct insn {
 	unsigned code, yes, no, k;
@@ -391,7 +408,8 @@ struct sample {
 
 static void put_ports(struct sample *s, size_t at, unsigned src, unsigned dst)
 {
-	const uint8_t ports[4] = {(uint8_t)(src >> 8), (uint8_t)src, (uint8_t)(dst >> 8), (uint8_t)dst};
+	const uint8_t ports[4] = {(uint8_t)(src >> 8), (uint8_t)src, (uint8_t)(dst >> 8),
+				  (uint8_t)dst};
 	memcpy(s->bytes + at, ports, 4);
 	s->size = at + 8;
 	s->sum = src + dst;
@@ -407,7 +425,8 @@ static struct sample sample_v4(uint8_t proto, unsigned option_words, unsigned sr
 }
 
 /* Extension headers of the given types before TCP or UDP; each (i + 1) * 8 bytes long. */
-static struct sample sample_v6(const uint8_t *types, unsigned n, uint8_t proto, unsigned src, unsigned dst)
+static struct sample sample_v6(const uint8_t *types, unsigned n, uint8_t proto, unsigned src,
+			       unsigned dst)
 {
 	struct sample s = {.has_ports = (proto == 6 || proto == 17) && n <= BPF_EXTENSIONS_MAX};
 	s.is_hidden = n > BPF_EXTENSIONS_MAX || proto == 44 || proto == 51;
@@ -469,8 +488,10 @@ START_TEST(ipv4_flows_are_spread_by_both_ports)
 	for (unsigned n_queues = 2; n_queues <= SHARED_WORKERS_MAX; n_queues *= 2)
 		for (unsigned port = 32768; port < 32768 + 64; port += 2)
 			for (unsigned options = 0; options <= 10; options += 5) {
-				struct sample there = sample_v4(6, options, port, 3306), back = sample_v4(6, 0, 3306, port);
-				struct sample udp = sample_v4(17, options, port, 53), icmp = sample_v4(1, 0, port, 0);
+				struct sample there = sample_v4(6, options, port, 3306),
+					      back = sample_v4(6, 0, 3306, port);
+				struct sample udp = sample_v4(17, options, port, 53),
+					      icmp = sample_v4(1, 0, port, 0);
 				assert_spread(&there, false, n_queues);
 				assert_spread(&back, false, n_queues);
 				assert_spread(&udp, false, n_queues);
@@ -492,7 +513,8 @@ START_TEST(even_ports_reach_every_queue)
 }
 END_TEST
 
-static const uint8_t extensions[][5] = {{0, 43, 60, 60, 60}, {60, 60, 60, 60, 60}, {0, 60, 43, 0, 60}};
+static const uint8_t extensions[][5] = {
+	{0, 43, 60, 60, 60}, {60, 60, 60, 60, 60}, {0, 60, 43, 0, 60}};
 
 START_TEST(ipv6_flows_are_spread_alike_with_and_without_extension_headers)
 {
@@ -522,7 +544,8 @@ START_TEST(a_transport_header_that_cannot_be_found_is_told)
 		for (size_t i = 0; i < 3; i++)
 			for (size_t k = 0; k < sizeof(protos); k++) {
 				struct sample s = sample_v6(extensions[i], n, protos[k], 1, 2);
-				ck_assert_int_eq(run(program, size, s.bytes, s.size) != 0, s.is_hidden);
+				ck_assert_int_eq(run(program, size, s.bytes, s.size) != 0,
+						 s.is_hidden);
 			}
 }
 END_TEST

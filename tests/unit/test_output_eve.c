@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Records of the engine as JSON lines: what good ones say, and that no bad one gives a broken line. */
+/* Records of the engine as JSON lines: what good ones say, and that no bad one gives a broken line.
+ */
 #include "output/eve.h"
 #include "output/event.h"
 
@@ -276,8 +277,8 @@ START_TEST(refuses_heads_out_of_range)
 }
 END_TEST
 
-/* Every cut of a record, with its head made to agree: fewer keys, never a read beyond the end. The slice is copied to
- * memory of exactly its size, so that a sanitizer sees any such read. */
+/* Every cut of a record, with its head made to agree: fewer keys, never a read beyond the end. The
+ * slice is copied to memory of exactly its size, so that a sanitizer sees any such read. */
 START_TEST(every_truncation_gives_a_line)
 {
 	begin(EVENT_VIOLATION, "http");

@@ -210,7 +210,7 @@ START_TEST(history_is_bounded_in_bytes)
 	for (int i = 0; i < 20; i++)
 		keep(history, i, "flow", HISTORY_BYTES / 4);
 	ck_assert_uint_eq(history_count(history), 4);
-	keep(history, 99, "flow", HISTORY_BYTES * 2);
+	keep(history, 99, "flow", (size_t)HISTORY_BYTES * 2);
 	ck_assert_uint_eq(history_count(history), 1); /* the newest always stays */
 	history_free(history);
 }

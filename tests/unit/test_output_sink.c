@@ -78,7 +78,8 @@ START_TEST(a_renamed_file_is_left_on_reopen)
 }
 END_TEST
 
-/* The file may grow to 10 bytes only: the second line is cut there. Once there is room again, the line is finished. */
+/* The file may grow to 10 bytes only: the second line is cut there. Once there is room again, the
+ * line is finished. */
 START_TEST(a_full_disk_never_leaves_half_a_line_before_another)
 {
 	char text[64];
@@ -133,7 +134,7 @@ START_TEST(a_pipe_that_nobody_empties_does_not_block)
 	ck_assert_int_eq(sink_open(path, &sink, &err), 0);
 	char line[1000];
 	memset(line, 'x', sizeof(line));
-	size_t n = 2 * SINK_BUFFER / sizeof(line);
+	size_t n = (size_t)2 * SINK_BUFFER / sizeof(line);
 	for (size_t i = 0; i < n; i++)
 		sink_put(sink, bytes_of(line, sizeof(line)));
 	struct sink_counts counts = sink_counts(sink);

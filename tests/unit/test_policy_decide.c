@@ -131,8 +131,8 @@ static const struct question questions[] = {
 	{raw, WEB, DB, IPPROTO_TCP, 201, APPLICATION, NO_APP, "", "deny - unidentified enforce"},
 	{raw, WEB, DB, IPPROTO_UDP, 53, CONNECTION, NO_APP, "", "pending - none enforce apps=names"},
 	{raw, WEB, DB, IPPROTO_UDP, 53, APPLICATION, APP_NAMES, "", "allow dns rule enforce log=7"},
-	{raw, WEB, DB, IPPROTO_ICMP, 0, CONNECTION, NO_APP, "", "allow ping rule enforce log=1"},
-	{raw, WEB, DB, IPPROTO_ICMPV6, 0, CONNECTION, NO_APP, "", "allow ping rule enforce log=1"},
+	{raw, WEB, DB, IPPROTO_ICMP, 0, CONNECTION, NO_APP, "", "allow ping rule enforce log=1 replies"},
+	{raw, WEB, DB, IPPROTO_ICMPV6, 0, CONNECTION, NO_APP, "", "allow ping rule enforce log=1 replies"},
 	{raw, WEB, DB, 47, 0, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, WEB, OUT, IPPROTO_TCP, 5, CONNECTION, NO_APP, "", "allow out rule enforce final"},
 	{raw, WEB, "10.0.0.1", IPPROTO_TCP, 5, CONNECTION, NO_APP, "", "deny - default enforce"},
@@ -194,7 +194,8 @@ static const struct question questions[] = {
 	 "deny hard unparsed enforce"},
 	{shadow_trial, WEB, DB, IPPROTO_TCP, 81, UNPROVEN, APP_WEB, "method=GET",
 	 "deny - unparsed shadow"},
-	{logged, WEB, DB, IPPROTO_TCP, 81, UNPROVEN, APP_WEB, "", "allow all rule enforce log=1"},
+	{logged, WEB, DB, IPPROTO_TCP, 81, UNPROVEN, APP_WEB, "",
+	 "allow all rule enforce log=1 replies"},
 	/* sessions are judged by what they have */
 	{constrained, WEB, DB, IPPROTO_TCP, 81, SESSION, APP_SQL, "user=root",
 	 "deny no-root rule enforce"},
@@ -484,7 +485,7 @@ static const struct {
 	{"{not: [blog/web, internet]}", "dvhupf"},
 	{"'@mix'", "wh"},
 	{"{all: ['@mix', 'not:host']}", "w"},
-	{"'@nest'", "whv"},
+	{"'@nest'", "wvh"},
 };
 
 START_TEST(selects)
