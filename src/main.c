@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bridgewardend: one program, two processes. Started by an operator it is the control process; the control process starts it
- * again as `bridgewardend --engine` with everything that the engine may ever touch already open.
+ * bridgewardend: one program, two processes. Started by an operator it is the control process; the
+ * control process starts it again as `bridgewardend --engine` with everything that the engine may
+ * ever touch already open.
  */
 #include "base/log.h"
 #include "control/control.h"

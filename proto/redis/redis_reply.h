@@ -22,8 +22,7 @@ struct redis_reply {
 	uint8_t depth, has_tail;
 };
 
-/* One element's header, or one bulk string's end. line: the header without CRLF; empty for an end.
- */
+/* One element's header, or one bulk string's end. line: the header without CRLF, else empty. */
 struct redis_element {
 	enum dis_status status;
 	const char *why;

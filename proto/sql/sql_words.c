@@ -122,6 +122,11 @@ enum sql_word sql_word_find(struct bytes text)
 	return SQL_W_NONE;
 }
 
+const char *sql_word_text(enum sql_word word)
+{
+	return word == SQL_W_NONE ? "" : words[word - 1].text;
+}
+
 bool sql_word_is_reserved(enum sql_word word)
 {
 	return word != SQL_W_NONE && words[word - 1].is_reserved;

@@ -151,6 +151,7 @@ enum sql_word { SQL_W_NONE, SQL_WORDS(SQL_WORD_NAME) SQL_N_WORDS };
 
 /* SQL_W_NONE for every other word. */
 enum sql_word sql_word_find(struct bytes text);
+const char *sql_word_text(enum sql_word word);
 bool sql_word_is_reserved(enum sql_word word);
 
 /* A function of the server's own or a keyword: `word (` in an expression calls nothing that a user

@@ -12,6 +12,8 @@ enum {
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_QINQ = 0x88a8,
 	FRAME_MAX = 256 * 1024,
+	NFLOG_HEADER = 4,
+	NFLOG_PAYLOAD = 9, /* type of the attribute that holds the packet */
 };
 
 struct replay {
@@ -22,6 +24,24 @@ struct replay {
 	uint64_t skipped;
 	uint8_t packet[FRAME_MAX]; /* writable copy for the engine */
 };
+
+static bool is_readable(int link)
+{
+	switch (link) {
+	case DLT_EN10MB:
+	case DLT_LINUX_SLL:
+	case DLT_LINUX_SLL2:
+	case DLT_NULL:
+	case DLT_LOOP:
+	case DLT_NFLOG:
+	case DLT_RAW:
+	case DLT_IPV4:
+	case DLT_IPV6:
+		return true;
+	default:
+		return false;
+	}
+}
 
 int replay_open(const char *path, struct replay **out, struct error *err)
 {
@@ -35,6 +55,13 @@ int replay_open(const char *path, struct replay **out, struct error *err)
 		return error_set(err, -EINVAL, "%s: %s", path, why);
 	}
 	r->link = pcap_datalink(r->pcap);
+	if (!is_readable(r->link)) {
+		const char *name = pcap_datalink_val_to_description(r->link);
+		int e = error_set(err, -EINVAL, "%s: frames of link type %d (%s) are not read",
+				  path, r->link, name ? name : "unknown");
+		replay_close(r);
+		return e;
+	}
 	*out = r;
 	return 0;
 }
@@ -60,6 +87,28 @@ static struct bytes after_ethertype(struct reader *r, uint16_t type)
 	}
 	bool ip = reader_ok(r) && (type == ETHERTYPE_V4 || type == ETHERTYPE_V6);
 	return ip ? bytes_from(r->in, r->pos) : (struct bytes){0};
+}
+
+/* What `iptables -j NFLOG` logged: attributes of length, type, value, each padded to 4 bytes; in
+ * the byte order of the host that wrote it, which is taken to be ours.
+ * https://www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html */
+static struct bytes nflog_payload(struct bytes frame)
+{
+	struct reader r = reader_of(frame);
+	read_skip(&r, NFLOG_HEADER);
+	while (reader_ok(&r)) {
+		uint16_t attribute[2] = {0};
+		struct bytes head = read_bytes(&r, sizeof(attribute));
+		if (head.n)
+			memcpy(attribute, head.p, sizeof(attribute));
+		if (attribute[0] < sizeof(attribute))
+			break;
+		struct bytes value = read_bytes(&r, attribute[0] - sizeof(attribute));
+		if (attribute[1] == NFLOG_PAYLOAD)
+			return value;
+		read_skip(&r, -(size_t)attribute[0] % 4);
+	}
+	return (struct bytes){0};
 }
 
 /* The IP packet in a frame; empty when there is none. */
@@ -88,6 +137,8 @@ static struct bytes ip_packet(int link, struct bytes frame, struct capture_packe
 	case DLT_NULL:
 	case DLT_LOOP:
 		return bytes_from(frame, 4);
+	case DLT_NFLOG:
+		return nflog_payload(frame);
 	case DLT_RAW:
 	case DLT_IPV4:
 	case DLT_IPV6:
@@ -116,7 +167,8 @@ int replay_next(struct replay *r, struct capture_packet *out, uint64_t *time_ns)
 		memcpy(r->packet, packet.p, packet.n);
 		out->data = r->packet;
 		out->n = (uint32_t)packet.n;
-		out->is_cut = header->caplen < header->len;
+		/* A packet that is cut is shorter than its IP header says: decoding finds that. A
+		 * frame's length says less, since what is missing may be a trailer. */
 		*time_ns = (uint64_t)header->ts.tv_sec * UINT64_C(1000000000) +
 			   (uint64_t)header->ts.tv_usec;
 		return 1;

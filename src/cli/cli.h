@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the commands of `bridgewarden` share. stdout is data, stderr is talk; exit codes are part of the interface.
- * A command is one file and one function here; src/command.c has the table.
+ * What the commands of `bridgewarden` share. stdout is data, stderr is talk; exit codes are part of
+ * the interface. A command is one file and one function here; src/command.c has the table.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H

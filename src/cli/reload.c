@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* The daemon's text is a compiler's: lines, carets. Only what a terminal would obey is taken out. */
+/* The daemon's text is a compiler's: lines, carets. Only what a terminal would obey is taken out.
+ */
 static void print_text(const char *text)
 {
 	char clean[1024];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Columns for people. Cells may hold what strangers chose (paths, queries, names), so nothing that a terminal would obey gets
- * through: control characters are shown as '?', and a cell is cut at TABLE_CELL_MAX characters.
+ * Columns for people. Cells may hold what strangers chose (paths, queries, names), so nothing that
+ * a terminal would obey gets through: control characters are shown as '?', and a cell is cut at
+ * TABLE_CELL_MAX characters.
  */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Command line words one after the other: options from a table in any place, "--name VALUE" and "--name=VALUE" alike, "--"
- * ends options. Every command also knows --runtime-dir and -o, which land in struct cli.
+ * Command line words one after the other: options from a table in any place, "--name VALUE" and
+ * "--name=VALUE" alike, "--" ends options. Every command also knows --runtime-dir and -o, which
+ * land in struct cli.
  */
 #ifndef CLI_WORDS_H
 #define CLI_WORDS_H

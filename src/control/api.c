@@ -26,7 +26,8 @@ struct api_client {
 	struct filter *filter; /* API_FOLLOWING: owned */
 };
 
-/* clients[i] is NULL or lives; a DROPPED one is freed by client_settle() at the end of a callback. */
+/* clients[i] is NULL or lives; a DROPPED one is freed by client_settle() at the end of a callback.
+ */
 struct api {
 	struct api_setup setup;
 	struct evconnlistener *listener;
@@ -183,7 +184,8 @@ static void on_written(struct bufferevent *bev, void *arg)
 	client_settle(arg);
 }
 
-/* A peer that only closed its sending side still gets its answer; the next write tells whether it is there. */
+/* A peer that only closed its sending side still gets its answer; the next write tells whether it
+ * is there. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct api_client *client = arg;

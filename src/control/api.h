@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket: one JSON request a connection, JSON lines as the answer, the last of them {"end": true, "exit": N}.
+ * The control socket: one JSON request a connection, JSON lines as the answer, the last of them
+ * {"end": true, "exit": N}.
  *
- *    accept -> peer allowed? -> one line -> request() -> api_send()... -> api_end() -> flushed -> closed
- *                                                     \-> api_follow(): every record that matches, until the peer leaves
+ *    accept -> peer allowed? -> one line -> request() -+-> api_send()... -> api_end() -> closed
+ *                                                      `-> api_follow(): each record that matches
  *
- * Bounded in clients, in the size of a request, in what may wait for a slow reader, and in time. A client that breaks a bound
- * is dropped; nobody else notices. Event base's thread only. A client's pointer is valid within request(); whoever answers
- * later remembers its id and finds it again, or not.
+ * Bounded in clients, in the size of a request, in what may wait for a slow reader, and in time. A
+ * client that breaks a bound is dropped; nobody else notices. Event base's thread only. A client's
+ * pointer is valid within request(); whoever answers later remembers its id and finds it again, or
+ * not.
  */
 #ifndef CONTROL_API_H
 #define CONTROL_API_H
@@ -41,7 +43,8 @@ struct api_setup {
 };
 
 int api_new(const struct api_setup *setup, struct api **out, struct error *err);
-/* Binds path (mode 0660); the caller holds the lock of the directory, so that a file there is a dead daemon's. */
+/* Binds path (mode 0660); the caller holds the lock of the directory, so that a file there is a
+ * dead daemon's. */
 int api_listen(struct api *api, const char *path, struct error *err);
 /* Takes over a connected socket as if it had been accepted. False: refused and closed. */
 bool api_adopt(struct api *api, int fd);

@@ -65,7 +65,8 @@ static void say_failure(struct control *c, const struct error *err)
 {
 	c->n_apply_failures++;
 	c->must_apply = true;
-	/* Each second while it lasts: until it succeeds, traffic is not judged as the policy says. */
+	/* Each second while it lasts: until it succeeds, traffic is not judged as the policy says.
+	 */
 	log_error("firewall: cannot apply, trying again: %s", err->text);
 	if (strcmp(c->firewall_error.text, err->text) != 0)
 		records_engine(&c->records, "firewall-failed", err->text);

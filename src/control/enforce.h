@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The firewall follows the engine: rules, and the epoch in them, change only once every worker has the image they belong to. */
+/* The firewall follows the engine: rules, and the epoch in them, change only once every worker has
+ * the image they belong to. */
 #ifndef CONTROL_ENFORCE_H
 #define CONTROL_ENFORCE_H
 

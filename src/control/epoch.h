@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The number with which offloaded flows are marked (bridgewarden/shared.h). Marks live in the kernel's connection table, which
- * outlives this process: a daemon that began at the same number as its predecessor would honour marks given under another
- * policy. So the last number is kept in the runtime directory; without the file the beginning is random.
+ * The number with which offloaded flows are marked (bridgewarden/shared.h). Marks live in the
+ * kernel's connection table, which outlives this process: a daemon that began at the same number as
+ * its predecessor would honour marks given under another policy. So the last number is kept in the
+ * runtime directory; without the file the beginning is random.
  */
 #ifndef CONTROL_EPOCH_H
 #define CONTROL_EPOCH_H

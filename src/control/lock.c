@@ -72,7 +72,8 @@ static int write_pid(int fd, const char *path, struct error *err)
 	return 0;
 }
 
-/* Locks what the path names now: between open and flock a daemon that ends may have removed the file. */
+/* Locks what the path names now: between open and flock a daemon that ends may have removed the
+ * file. */
 static int open_locked(const char *path, int *out)
 {
 	for (;;) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Telling a service manager how far we are (sd_notify(3)'s datagram). Without one nothing happens. */
+/* Telling a service manager how far we are (sd_notify(3)'s datagram). Without one nothing happens.
+ */
 #ifndef CONTROL_NOTIFY_H
 #define CONTROL_NOTIFY_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon's command line as plain data. Strings are borrowed from argv. Pure: prints nothing, ends nothing. */
+/* The daemon's command line as plain data. Strings are borrowed from argv. Pure: prints nothing,
+ * ends nothing. */
 #ifndef CONTROL_OPTIONS_H
 #define CONTROL_OPTIONS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is at the other end of a unix socket: the socket's mode is the first gate, this is the second. */
+/* Who is at the other end of a unix socket: the socket's mode is the first gate, this is the
+ * second. */
 #ifndef CONTROL_PEER_H
 #define CONTROL_PEER_H
 

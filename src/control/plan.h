@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a policy and the networks that exist to what the firewall shall be: struct firewall_plan with storage of its own. */
+/* From a policy and the networks that exist to what the firewall shall be: struct firewall_plan
+ * with storage of its own. */
 #ifndef CONTROL_PLAN_H
 #define CONTROL_PLAN_H
 

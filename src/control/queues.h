@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's own account of its queues: /proc/net/netfilter/nfnetlink_queue. The text is an argument, so that a test can
- * give it. */
+/* The kernel's own account of its queues: /proc/net/netfilter/nfnetlink_queue. The text is an
+ * argument, so that a test can give it. */
 #ifndef CONTROL_QUEUES_H
 #define CONTROL_QUEUES_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every record of the daemon comes through here once and goes to three places: the file sink, the history in memory, and the
- * clients that follow. Event base's thread only.
+ * Every record of the daemon comes through here once and goes to three places: the file sink, the
+ * history in memory, and the clients that follow. Event base's thread only.
  */
 #ifndef CONTROL_RECORDS_H
 #define CONTROL_RECORDS_H

@@ -193,7 +193,8 @@ void answer_status(struct control *c, struct api_client *client)
 static json_t *selectors_json(const struct identity_endpoint *e)
 {
 	json_t *list = json_array();
-	/* A selector that is missing for want of memory is missing; NULL is refused by the array. */
+	/* A selector that is missing for want of memory is missing; NULL is refused by the array.
+	 */
 	if (e->project && e->service)
 		(void)json_array_append_new(list, json_sprintf("%s/%s", e->project, e->service));
 	(void)json_array_append_new(list, json_sprintf("container:%s", e->container));

@@ -80,7 +80,7 @@ struct docker {
 	struct docker_event *backlog;
 	size_t n_backlog;
 	struct jobs *jobs; /* of the phase LIVE */
-	char *told; /* the last set, printed */
+	char *told;	   /* the last set, printed */
 	size_t told_size;
 	bool has_told, has_state, is_up;
 };
@@ -231,8 +231,7 @@ static void stream_line(void *ctx, struct bytes line)
 	tell_set(d);
 }
 
-/* ---- the way to LIVE
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the way to LIVE ---- */
 
 static int ask(struct docker *d, const char *path, const struct http_handler *handler)
 {
@@ -398,8 +397,7 @@ static void begin(evutil_socket_t fd, short what, void *ctx)
 		lose(d, "out of memory");
 }
 
-/* ---- losing and finding again
- * -------------------------------------------------------------------------------------- */
+/* ---- losing and finding again ---- */
 
 static void hang_up(struct docker *d)
 {
@@ -417,7 +415,8 @@ static void lose(struct docker *d, const char *why)
 {
 	if (d->phase == PHASE_PAUSE)
 		return;
-	struct timeval after = {.tv_sec = d->pause_ms / 1000, .tv_usec = d->pause_ms % 1000 * 1000};
+	struct timeval after = {.tv_sec = d->pause_ms / 1000,
+				.tv_usec = (suseconds_t)(d->pause_ms % 1000) * 1000};
 	log_warn("docker: not connected, trying again in_ms=%u why=\"%s\"", d->pause_ms, why);
 	hang_up(d);
 	d->pause_ms = d->pause_ms * 2 < PAUSE_MAX_MS ? d->pause_ms * 2 : PAUSE_MAX_MS;
@@ -435,7 +434,7 @@ static int try_socket(const char *path, struct error *err)
 	if (strlen(path) >= sizeof(at.sun_path))
 		return error_set(err, -ENAMETOOLONG, "docker.socket: %s is too long for a socket",
 				 path);
-	(void)strcpy(at.sun_path, path); /* fits: see above */
+	memcpy(at.sun_path, path, strlen(path) + 1);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set(err, -errno, "socket: %s", strerror(errno));
@@ -472,6 +471,37 @@ static int plain_path(const char *given, const char **path, struct error *err)
 		given);
 }
 
+static void jobs_answered(void *ctx)
+{
+	struct docker *d = ctx;
+	if (d->phase == PHASE_LIVE)
+		tell_set(d);
+}
+
+static void jobs_failed(void *ctx, const char *why)
+{
+	lose(ctx, why);
+}
+
+/* False: out of memory; what there is can be stopped. */
+static bool set_up(struct docker *d, struct event_base *base, const char *path)
+{
+	struct jobs_setup setup = {
+		.api = d->api,
+		.tables = &d->now,
+		.n_events = &d->n_events,
+		.answered = jobs_answered,
+		.failed = jobs_failed,
+		.ctx = d,
+	};
+	d->pause_ms = PAUSE_MIN_MS;
+	d->http = setup.http = http_new(base, path);
+	d->pause = event_new(base, -1, 0, begin, d);
+	d->backlog = calloc(BACKLOG_MAX, sizeof(*d->backlog));
+	d->jobs = d->http ? jobs_new(&setup) : NULL;
+	return d->jobs && d->pause && d->backlog;
+}
+
 int docker_start(struct event_base *base, const char *socket_path,
 		 const struct docker_callbacks *callbacks, struct docker **out, struct error *err)
 {
@@ -482,17 +512,11 @@ int docker_start(struct event_base *base, const char *socket_path,
 	if (r < 0)
 		return r;
 	struct docker *d = calloc(1, sizeof(*d));
-	if (!d)
-		return error_set(err, -ENOMEM, "docker: out of memory");
-	d->callbacks = *callbacks;
-	d->pause_ms = PAUSE_MIN_MS;
-	d->http = http_new(base, path);
-	d->pause = event_new(base, -1, 0, begin, d);
-	d->backlog = calloc(BACKLOG_MAX, sizeof(*d->backlog));
-	if (!d->http || !d->pause || !d->backlog) {
+	if (!d || !set_up(d, base, path)) {
 		docker_stop(d);
 		return error_set(err, -ENOMEM, "docker: out of memory");
 	}
+	d->callbacks = *callbacks;
 	begin(-1, 0, d);
 	*out = d;
 	return 0;
@@ -502,8 +526,9 @@ void docker_stop(struct docker *d)
 {
 	if (!d)
 		return;
-	if (d->http)
+	if (d->jobs)
 		hang_up(d);
+	jobs_free(d->jobs);
 	http_free(d->http);
 	if (d->pause)
 		event_free(d->pause);

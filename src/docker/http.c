@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CONNECT_TIMEOUT_MS = 2000 };
@@ -34,8 +35,7 @@ struct http {
 	bool is_delivering;
 };
 
-/* ---- collecting: inside libcurl
- * ------------------------------------------------------------------------------ */
+/* ---- collecting: inside libcurl ---- */
 
 static bool make_room(struct http_call *call, size_t more)
 {
@@ -71,6 +71,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	return more;
 }
 
+/* The type of the parameters is that of libcurl. */
+// cppcheck-suppress constParameter
 static size_t on_head(char *data, size_t size, size_t n, void *ctx)
 {
 	struct http_call *call = ctx;
@@ -79,8 +81,7 @@ static size_t on_head(char *data, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-/* ---- delivering: outside libcurl
- * ----------------------------------------------------------------------------- */
+/* ---- delivering: outside libcurl ---- */
 
 static void unlink_from_curl(struct http_call *call)
 {
@@ -217,8 +218,7 @@ static void act(struct http *http, curl_socket_t fd, int what)
 	sweep(http);
 }
 
-/* ---- libcurl on the event base
- * ------------------------------------------------------------------------------- */
+/* ---- libcurl on the event base ---- */
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
@@ -229,8 +229,8 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 static void on_socket(evutil_socket_t fd, short what, void *ctx)
 {
-	int action =
-		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+	int action = ((what & EV_READ) ? CURL_CSELECT_IN : 0) |
+		     ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
 	act(ctx, fd, action);
 }
 
@@ -251,8 +251,8 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *
 		event_free(watch);
 	if (what == CURL_POLL_REMOVE)
 		return 0;
-	short events = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
-			       (what & CURL_POLL_OUT ? EV_WRITE : 0));
+	short events = (short)(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) |
+			       ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
 	watch = event_new(http->base, fd, events, on_socket, http);
 	(void)curl_multi_assign(http->multi, fd,
 				watch); /* fails only for a socket that libcurl does not know */
@@ -286,8 +286,8 @@ static bool set_options(struct http_call *call, const struct http_request *reque
 	char url[1024];
 	if (strlen(request->path) > sizeof(url) - sizeof("http://docker"))
 		return false;
-	(void)strcpy(stpcpy(url, "http://docker"), request->path); /* fits: see above */
-	bool is_bad = curl_easy_setopt(easy, CURLOPT_URL, url) ||  /* all of them are needed */
+	(void)snprintf(url, sizeof(url), "http://docker%s", request->path); /* fits: see above */
+	bool is_bad = curl_easy_setopt(easy, CURLOPT_URL, url) || /* all of them are needed */
 		      curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->http->socket_path) ||
 		      curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
 		      curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") ||

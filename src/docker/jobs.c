@@ -166,10 +166,16 @@ void jobs_start(struct jobs *jobs)
 /* ---- their answers ---- */
 
 /* A member of which nothing else is known: it may be new, or gone already. */
-static int want_member(struct jobs *jobs, const char *id)
+static int want_members(struct jobs *jobs, const struct docker_network *network)
 {
-	const struct table_container *tc = tables_find(jobs->setup.tables, id);
-	return tc && !tc->has_facts ? jobs_want(jobs, JOB_FACTS, id) : 0;
+	int r = 0;
+	for (size_t i = 0; i < network->n_members && r == 0; i++) {
+		const char *id = network->members[i].container;
+		const struct table_container *tc = tables_find(jobs->setup.tables, id);
+		if (!tc || !tc->has_facts)
+			r = jobs_want(jobs, JOB_FACTS, id);
+	}
+	return r;
 }
 
 /* Negative errno, or the parser's status as a positive number. */
@@ -179,9 +185,9 @@ static int take_network(struct jobs *jobs, const struct job *job, struct bytes b
 	enum parse_status status = parse_network(body, &network);
 	if (status != PARSE_OK)
 		return (int)status;
-	int r = tables_put_network(jobs->setup.tables, &network, job->asked);
-	for (size_t i = 0; r == 0 && i < network.n_members; i++)
-		r = want_member(jobs, network.members[i].container);
+	int r = want_members(jobs, &network);
+	if (r == 0)
+		return tables_put_network(jobs->setup.tables, &network, job->asked);
 	docker_network_fini(&network);
 	return r;
 }
@@ -191,7 +197,8 @@ static int want_networks(struct jobs *jobs, const struct docker_container *c)
 {
 	int r = 0;
 	for (size_t i = 0; i < c->n_legs && r == 0; i++)
-		if (*c->legs[i].network_id && !tables_has_network(jobs->setup.tables, c->legs[i].network_id))
+		if (*c->legs[i].network_id &&
+		    !tables_has_network(jobs->setup.tables, c->legs[i].network_id))
 			r = jobs_want(jobs, JOB_NETWORK, c->legs[i].network_id);
 	return r;
 }
@@ -265,11 +272,12 @@ static const char *job_name(enum job_kind kind)
 }
 
 /* NULL: taken. Otherwise why not; text has room for it. */
-static const char *judge_answer(struct jobs *jobs, struct job *job, const struct http_reply *reply, char text[64])
+static const char *judge_answer(struct jobs *jobs, struct job *job, const struct http_reply *reply,
+				char text[64])
 {
 	if (reply->error == -ETIMEDOUT && job->kind == JOB_INSPECT) {
-		log_warn("docker: container=%.12s inspection blocked for %d s, asked again", job->id,
-			 SLOW_TIMEOUT_MS / 1000);
+		log_warn("docker: container=%.12s inspection blocked for %d s, asked again",
+			 job->id, SLOW_TIMEOUT_MS / 1000);
 		job->is_again = true;
 		return NULL;
 	}

@@ -2,9 +2,9 @@
 /*
  * Questions about one container or network, asked of the engine and answered into the tables.
  *
- * At most one of a kind for an id is on its way; if something happens meanwhile it is asked again. The engine holds a
- * container's lock while it starts or stops, and an inspection waits for that: these have a lane of their own, so that the
- * quick questions never queue behind them.
+ * At most one of a kind for an id is on its way; if something happens meanwhile it is asked again.
+ * The engine holds a container's lock while it starts or stops, and an inspection waits for that:
+ * these have a lane of their own, so that the quick questions never queue behind them.
  */
 #ifndef DOCKER_JOBS_H
 #define DOCKER_JOBS_H
@@ -25,8 +25,8 @@ struct jobs_setup {
 	struct http *http;
 	const char *api; /* "/v1.41"; may change while there are no jobs */
 	struct tables *tables;
-	const uint64_t *n_events; /* the count that tables.h speaks of */
-	void (*answered)(void *ctx);		      /* the tables may have changed */
+	const uint64_t *n_events;		    /* the count that tables.h speaks of */
+	void (*answered)(void *ctx);		    /* the tables may have changed */
 	void (*failed)(void *ctx, const char *why); /* nothing can be relied on: begin again */
 	void *ctx;
 };

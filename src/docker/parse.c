@@ -124,23 +124,32 @@ static bool read_addr(struct walk *w, const char *text, struct ip_addr *out)
 	return false;
 }
 
+/* -1: no hexadecimal digit */
+static int hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef";
+	const char *at = c ? strchr(digits, byte_lower((uint8_t)c)) : NULL;
+	return at ? (int)(at - digits) : -1;
+}
+
+/* "02:42:c6:12:46:02" */
 static void read_mac(struct walk *w, const char *text, uint8_t mac[6])
 {
-	unsigned b[6];
-	char end;
 	if (!*text)
 		return;
-	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2],
-					 &b[3], &b[4], &b[5], &end) != 6) {
+	if (strlen(text) != 17) {
 		fail(w, PARSE_SHAPE);
 		return;
 	}
-	for (size_t i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
+	for (size_t i = 0; i < 6; i++) {
+		int high = hex_digit(text[3 * i]), low = hex_digit(text[3 * i + 1]);
+		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+			fail(w, PARSE_SHAPE);
+		mac[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
+	}
 }
 
-/* ---- containers
- * --------------------------------------------------------------------------------------------- */
+/* ---- containers ---- */
 
 static void read_labels(struct walk *w, const json_t *labels, struct identity_endpoint *e)
 {
@@ -450,8 +459,7 @@ static void read_event(struct walk *w, const json_t *root, struct docker_event *
 		copy_id(w, e->container, member);
 }
 
-/* ---- entry points
- * ------------------------------------------------------------------------------------------- */
+/* ---- entry points ---- */
 
 static json_t *load(struct walk *w, struct bytes json)
 {
@@ -470,10 +478,22 @@ static json_t *load_array(struct walk *w, struct bytes json)
 	return root;
 }
 
+/* Digits only, and few: no version has more than four. */
+static bool read_number(const char **text, unsigned *out)
+{
+	size_t n = strspn(*text, "0123456789");
+	*out = 0;
+	for (size_t i = 0; i < n && n <= 4; i++)
+		*out = *out * 10 + (unsigned)((*text)[i] - '0');
+	*text += n;
+	return n > 0 && n <= 4;
+}
+
 static void read_version(struct walk *w, const char *text, struct docker_version *out)
 {
-	char end;
-	if (sscanf(text, "%4u.%4u%c", &out->major, &out->minor, &end) != 2)
+	bool is_good = read_number(&text, &out->major) && *text++ == '.' &&
+		       read_number(&text, &out->minor) && *text == '\0';
+	if (!is_good)
 		fail(w, PARSE_SHAPE);
 }
 

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- containers, sorted by id
- * ------------------------------------------------------------------------------- */
+static const size_t entry_size = sizeof(struct table_container *);
+
+/* ---- containers, sorted by id ---- */
 
 static void container_free(struct table_container *tc)
 {
@@ -50,12 +51,11 @@ static int insert(struct tables *t, size_t at, struct table_container *tc)
 {
 	if (t->n_containers >= DOCKER_CONTAINERS_MAX)
 		return -ENOMEM;
-	void *more = reallocarray(t->containers, t->n_containers + 1, sizeof(*t->containers));
+	void *more = reallocarray(t->containers, t->n_containers + 1, entry_size);
 	if (!more)
 		return -ENOMEM;
 	t->containers = more;
-	memmove(t->containers + at + 1, t->containers + at,
-		(t->n_containers - at) * sizeof(*t->containers));
+	memmove(t->containers + at + 1, t->containers + at, (t->n_containers - at) * entry_size);
 	t->containers[at] = tc;
 	t->n_containers++;
 	return 0;
@@ -95,8 +95,7 @@ void tables_remove(struct tables *t, const char *id)
 		return;
 	container_free(t->containers[at]);
 	t->n_containers--;
-	memmove(t->containers + at, t->containers + at + 1,
-		(t->n_containers - at) * sizeof(*t->containers));
+	memmove(t->containers + at, t->containers + at + 1, (t->n_containers - at) * entry_size);
 }
 
 /* ---- legs ---- */
@@ -191,8 +190,7 @@ static int settle(struct tables *t)
 	return 0;
 }
 
-/* ---- whole lists
- * ---------------------------------------------------------------------------------------------- */
+/* ---- whole lists ---- */
 
 static int by_container_id(const void *a, const void *b)
 {
@@ -203,7 +201,7 @@ static int by_container_id(const void *a, const void *b)
 static int take_containers(struct tables *t, struct docker_container *containers, size_t n,
 			   uint64_t asked)
 {
-	t->containers = calloc(n ? n : 1, sizeof(struct table_container *));
+	t->containers = calloc(n ? n : 1, entry_size);
 	if (!t->containers)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -238,7 +236,7 @@ int tables_load_containers(struct tables *t, struct docker_container *containers
 	docker_containers_free(containers, n);
 	if (r < 0)
 		return r;
-	qsort(t->containers, t->n_containers, sizeof(struct table_container *), by_container_id);
+	qsort(t->containers, t->n_containers, entry_size, by_container_id);
 	drop_doubles(t);
 	return settle(t);
 }
@@ -252,8 +250,7 @@ int tables_load_networks(struct tables *t, struct docker_network *networks, size
 	return r;
 }
 
-/* ---- answers to single questions
- * ---------------------------------------------------------------------------- */
+/* ---- answers to single questions ---- */
 
 static int place_for_answer(struct tables *t, const char *id, uint64_t asked,
 			    struct table_container **out)
@@ -283,8 +280,10 @@ int tables_put_container(struct tables *t, struct docker_container *c, uint64_t 
 int tables_put_facts(struct tables *t, struct docker_container *c, uint64_t asked)
 {
 	struct table_container *tc;
-	int r = place_for_answer(t, c->facts.id, asked, &tc);
-	if (r == 0 && tc) {
+	int r = find_or_make(t, c->facts.id, &tc);
+	/* A name that may be out of date is better than none: with none its addresses are nobody's.
+	 */
+	if (r == 0 && (tc->touched <= asked || !tc->has_facts)) {
 		struct identity_endpoint old = tc->c.facts;
 		tc->c.facts = c->facts;
 		tc->c.is_image_id = c->is_image_id;

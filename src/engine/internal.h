@@ -28,7 +28,8 @@ struct worker {
 	struct held *held;
 	uint32_t free_held;
 	struct deadlines deadlines;
-	uint32_t sweep; /* where idle expiry goes on */
+	uint32_t sweep;	 /* where idle expiry goes on */
+	bool has_edited; /* a dissector replaced bytes during the turn under way */
 	uint8_t scratch[DIS_UNIT_MAX];
 	_Alignas(16) uint8_t probe_state[SESSION_BYTES];
 	_Alignas(8) uint8_t record[EVENT_MAX];
@@ -41,6 +42,7 @@ struct turn {
 	struct packet p;
 	unsigned dir;	 /* side of the flow that sent it */
 	bool is_changed; /* cp->data was changed: checksums and payload must go with the verdict */
+	bool fills_gap;	 /* the receiver may have bytes from behind this segment already */
 	bool is_answered;
 };
 
@@ -60,11 +62,14 @@ enum inspect_status segment_take(struct turn *t, struct flow *flow);
 void settle(struct turn *t /* or NULL */, struct worker *w, struct flow *flow,
 	    enum inspect_status status);
 void settle_mark(struct worker *w, struct flow *flow);
+/* The packet in hand passes by itself: it carries nothing that is judged. What is held stays held.
+ */
+void pass_alone(struct turn *t, struct flow *flow);
 void flow_close(struct worker *w, struct flow *flow, enum flow_end end);
 void flow_set_deadline(struct worker *w, struct flow *flow, uint64_t after_ns);
 
 /* refuse.c: tell both sides */
-void refuse_flow(struct worker *w, struct flow *flow);
+void refuse_flow(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
 void refuse_packet(struct worker *w, const struct packet *p); /* a packet without a flow */
 const char *refusal_name(const struct worker *w, uint8_t ip_proto);
 

@@ -23,35 +23,44 @@ static void send_reset(struct worker *w, const struct tcp_reset *reset)
 	inject(w, bytes_of(out, build_tcp_reset(reset, out)), &reset->dst);
 }
 
-/* To side `to`, as if from the other. */
-static void reset_side(struct worker *w, const struct flow *f, unsigned to)
+/* What that side expects next from the other: what we let through, or what it says itself. */
+static uint32_t expected_by(const struct turn *t, const struct flow *f, unsigned side)
 {
-	const struct half *incoming = &f->half[!to], *own = &f->half[to];
+	const struct half *incoming = &f->half[!side];
+	if (incoming->is_tracked)
+		return tcp_sent_end(incoming);
+	return t && t->dir == side && (t->p.tcp_flags & TCP_ACK) ? t->p.ack : 0;
+}
+
+/* To side `to`, as if from the other. */
+static void reset_side(const struct turn *t, struct worker *w, const struct flow *f, unsigned to)
+{
+	const struct half *own = &f->half[to];
 	struct tcp_reset reset = {
 		.src = f->addr[!to],
 		.dst = f->addr[to],
 		.src_port = f->port[!to],
 		.dst_port = f->port[to],
-		.seq = incoming->is_tracked ? tcp_sent_end(incoming) : 0,
+		.seq = expected_by(t, f, to),
 		.ack = own->is_tracked ? own->next : 0,
 		.has_ack = own->is_tracked,
 	};
 	send_reset(w, &reset);
 }
 
-static void refuse_tcp(struct worker *w, const struct flow *f)
+static void refuse_tcp(const struct turn *t, struct worker *w, const struct flow *f)
 {
-	reset_side(w, f, 0);
+	reset_side(t, w, f, 0);
 	/* The other side knows of the connection only if it answered. */
-	if (f->half[1].is_tracked)
-		reset_side(w, f, 1);
+	if (f->half[1].is_tracked || f->replies_unseen)
+		reset_side(t, w, f, 1);
 }
 
-void refuse_flow(struct worker *w, struct flow *flow)
+void refuse_flow(struct turn *t, struct worker *w, struct flow *flow)
 {
 	held_discard(w, flow);
 	if (w->settings->refuse != POLICY_REFUSE_DROP && flow->ip_proto == IPPROTO_TCP)
-		refuse_tcp(w, flow);
+		refuse_tcp(t, w, flow);
 }
 
 /* The answer that the segment itself asks for (RFC 9293 3.10.7.1), and for an established stranger

@@ -17,8 +17,8 @@ static void keep_to_fin(struct turn *t, const struct half *h)
 	uint32_t end = p->seq + (uint32_t)p->data.n;
 	if (seq_after(end, h->fin)) {
 		uint32_t keep = seq_before(p->seq, h->fin) ? h->fin - p->seq : 0;
+		t->is_changed |= p->data.n > keep;
 		packet_trim_data(p, t->cp->data, keep);
-		t->is_changed = true;
 	}
 	bool has_fin = p->tcp_flags & TCP_FIN;
 	if (has_fin && p->seq + (uint32_t)p->data.n != h->fin) {
@@ -27,16 +27,20 @@ static void keep_to_fin(struct turn *t, const struct half *h)
 	}
 }
 
+/* One past the last byte that came, gaps or not. */
+static uint32_t end_of_all(const struct turn *t, const struct half *h)
+{
+	if (h->last == FLOW_NIL)
+		return h->next;
+	const struct chunk *last = &t->w->shard.chunks.chunks[h->last];
+	return seq_max(h->next, last->seq + last->n);
+}
+
 /* A FIN is canonical when nothing that came before lies behind it. */
 static bool fin_is_plausible(const struct turn *t, const struct half *h)
 {
 	uint32_t at = t->p.seq + (uint32_t)t->p.data.n;
-	uint32_t end = h->next;
-	if (h->last != FLOW_NIL) {
-		const struct chunk *last = &t->w->shard.chunks.chunks[h->last];
-		end = seq_max(end, last->seq + last->n);
-	}
-	return !seq_before(at, end);
+	return !seq_before(at, end_of_all(t, h));
 }
 
 static void take_fin(struct turn *t, struct half *h)
@@ -81,8 +85,11 @@ enum inspect_status segment_take(struct turn *t, struct flow *flow)
 	struct half *h = &flow->half[t->dir];
 	if (is_unfollowed(h)) {
 		h->fin_passed |= (bool)(t->p.tcp_flags & TCP_FIN);
+		if (flow->phase == FLOW_IDENTIFYING)
+			pass_alone(t, flow);
 		return INSPECT_PASS;
 	}
+	t->fills_gap = end_of_all(t, h) != h->next;
 	take_fin(t, h);
 	if (t->p.data.n > 0 && !store(t, h)) {
 		counter_inc(t->w->setup.counters, COUNTER_HELD_FULL);
@@ -96,7 +103,8 @@ enum inspect_status segment_take(struct turn *t, struct flow *flow)
 	enum inspect_status status = inspect_stream(&t->w->inspect, flow, t->dir);
 	/* An acknowledgement, or the farewell of a side that has nothing held, leaks nothing, and
 	 * the peer needs it. */
-	if (status == INSPECT_WAIT && t->p.data.n == 0 && h->passed == h->next)
-		return INSPECT_PASS;
+	bool is_bare = t->p.data.n == 0 && (!(t->p.tcp_flags & TCP_FIN) || h->passed == h->next);
+	if (status == INSPECT_WAIT && is_bare)
+		pass_alone(t, flow);
 	return status;
 }

@@ -73,7 +73,7 @@ static void note_farewell(struct flow *flow)
 {
 	for (int side = 0; side < 2; side++) {
 		struct half *h = &flow->half[side];
-		if (h->has_fin && h->next == h->fin)
+		if (h->has_fin && h->passed == h->fin)
 			h->fin_passed = true;
 	}
 	if (flow->tcp != FLOW_TCP_OPEN && flow->tcp != FLOW_TCP_CLOSING)
@@ -85,6 +85,22 @@ static void note_farewell(struct flow *flow)
 	}
 }
 
+/* The bytes of the packet in hand were stored before a dissector replaced some of them. */
+static void put_edits_in(struct turn *t, const struct flow *flow)
+{
+	struct packet *p = &t->p;
+	if (!t->w->has_edited || flow->ip_proto != IPPROTO_TCP)
+		return;
+	t->is_changed |= reasm_restore(&t->w->shard.chunks, &flow->half[t->dir], p->seq,
+				       t->cp->data + p->data_at, (uint32_t)p->data.n);
+}
+
+void pass_alone(struct turn *t, struct flow *flow)
+{
+	note_farewell(flow);
+	answer_accept(t, flow);
+}
+
 static void let_pass(struct turn *t, struct worker *w, struct flow *flow)
 {
 	for (int side = 0; side < 2; side++)
@@ -94,8 +110,10 @@ static void let_pass(struct turn *t, struct worker *w, struct flow *flow)
 		flow->deadline_ns = 0;
 	settle_mark(w, flow);
 	held_release(w, flow);
-	if (t && !t->is_answered)
+	if (t && !t->is_answered) {
+		put_edits_in(t, flow);
 		answer_accept(t, flow);
+	}
 	for (int side = 0; side < 2; side++)
 		reasm_release(&w->shard.chunks, &flow->half[side]);
 }
@@ -115,16 +133,17 @@ static void let_go(struct turn *t, struct worker *w, struct flow *flow)
 }
 
 /* What was judged before the denied unit and stands in the same segment may still go (THREATS R4:
- * trim). Never the whole segment: the denied unit may wait at the receiver already, beyond the gap
- * that this segment would fill. */
+ * trim). Never where the denied unit, or a part of it, may wait at the receiver already, beyond the
+ * gap that this segment would fill. */
 static void pass_judged_part(struct turn *t, struct flow *flow)
 {
 	struct half *h = &flow->half[t->dir];
 	uint32_t end = t->p.seq + (uint32_t)t->p.data.n;
 	bool follows = flow->ip_proto == IPPROTO_TCP && h->is_tracked && h->passed == t->p.seq;
 	if (!follows || !seq_after(h->fed, t->p.seq) || !seq_before(h->fed, end) ||
-	    flow->n_held > 0)
+	    flow->n_held > 0 || t->fills_gap)
 		return;
+	put_edits_in(t, flow);
 	packet_trim_data(&t->p, t->cp->data, h->fed - t->p.seq);
 	packet_clear_flags(&t->p, t->cp->data, TCP_FIN);
 	t->is_changed = true;
@@ -143,7 +162,7 @@ static void deny(struct turn *t, struct worker *w, struct flow *flow)
 	flow->deadline_ns = 0;
 	flow->phase = FLOW_DENIED;
 	if (followed || !t)
-		refuse_flow(w, flow);
+		refuse_flow(t, w, flow);
 	else
 		held_discard(w, flow);
 	if (t && (!followed || flow->ip_proto != IPPROTO_TCP))
@@ -162,9 +181,11 @@ static void wait(struct turn *t, struct worker *w, struct flow *flow)
 	}
 	if (!t || t->is_answered)
 		return;
-	bool first = flow->half[0].next != flow->half[0].passed ||
-		     flow->half[1].next != flow->half[1].passed;
-	if (first && flow->n_held == 0)
+	bool has_bytes = flow->half[0].next != flow->half[0].passed ||
+			 flow->half[1].next != flow->half[1].passed;
+	uint64_t end_ns = w->now.mono_ns + w->setup.hold_timeout_ns;
+	/* Counts from the first byte: a later one finds an earlier deadline. */
+	if (has_bytes && (flow->deadline_ns == 0 || end_ns < flow->deadline_ns))
 		flow_set_deadline(w, flow, w->setup.hold_timeout_ns);
 	answer_hold(t, flow);
 }

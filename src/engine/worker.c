@@ -32,7 +32,9 @@ static void hook_violation(void *ctx, struct flow *f, const struct policy_decisi
 
 static void hook_edited(void *ctx, struct flow *f, unsigned dir, uint32_t seq, struct bytes with)
 {
-	held_mark_stale(ctx, f, dir, seq, (uint32_t)with.n);
+	struct worker *w = ctx;
+	held_mark_stale(w, f, dir, seq, (uint32_t)with.n);
+	w->has_edited = true;
 }
 
 /* Flows that a predecessor left waiting are still to be decided in time. */
@@ -109,7 +111,8 @@ static bool identify_sides(struct worker *w, struct flow *f)
 	return from.is_known && to.is_known;
 }
 
-/* A side whose link address is not known (it is beyond the gateway) still cannot have the other side's. */
+/* A side whose link address is not known (it is beyond the gateway) still cannot have the other
+ * side's. */
 static bool is_spoofed(const struct flow *f, unsigned dir, const struct capture_packet *cp)
 {
 	if (!cp->has_mac)
@@ -496,7 +499,8 @@ static void take_packet(struct turn *t, struct flow *f)
 		dispatch(t, f);
 }
 
-/* Who sent it comes first: a forged packet must not move the state of the connection that it imitates. */
+/* Who sent it comes first: a forged packet must not move the state of the connection that it
+ * imitates. */
 static void known_flow(struct turn *t, struct flow *f)
 {
 	struct worker *w = t->w;
@@ -554,6 +558,7 @@ void worker_packet(struct worker *w, struct capture_packet *cp, struct engine_ti
 {
 	struct turn t = {.w = w, .cp = cp};
 	w->now = now;
+	w->has_edited = false;
 	counter_inc(w->setup.counters, COUNTER_PACKETS);
 	counter_add(w->setup.counters, COUNTER_BYTES, cp->n);
 	if (!is_valid(cp, &t.p)) {
@@ -631,20 +636,28 @@ static uint64_t idle_limit(const struct flow *f)
 	return 5 * DAYS; /* as long as the kernel remembers an established connection */
 }
 
+/* What the heap of deadlines had no room for is found here. */
+static void sweep_flow(struct worker *w, struct flow *f)
+{
+	bool is_over = w->now.mono_ns - f->seen_ns > idle_limit(f);
+	bool is_due = f->deadline_ns != 0 && f->deadline_ns <= w->now.mono_ns;
+	if (f->phase == FLOW_FREE || (!is_over && !is_due))
+		return;
+	flow_begin(&w->shard, f);
+	if (is_over)
+		flow_close(w, f, FLOW_END_TIMEOUT);
+	else
+		waited_long_enough(w, f);
+	flow_end_turn(&w->shard, f);
+}
+
 static void sweep(struct worker *w)
 {
 	uint32_t used = atomic_load_explicit(&w->shard.header->high_water, memory_order_relaxed);
 	for (uint32_t n = used < SWEEP_PER_TICK ? used : SWEEP_PER_TICK; n > 0; n--) {
 		if (w->sweep >= used)
 			w->sweep = 0;
-		struct flow *f = &w->shard.flows[w->sweep++];
-		if (f->phase == FLOW_FREE)
-			continue;
-		if (w->now.mono_ns - f->seen_ns > idle_limit(f)) {
-			flow_begin(&w->shard, f);
-			flow_close(w, f, FLOW_END_TIMEOUT);
-			flow_end_turn(&w->shard, f);
-		}
+		sweep_flow(w, &w->shard.flows[w->sweep++]);
 	}
 }
 

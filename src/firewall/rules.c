@@ -121,8 +121,7 @@ static void print_scope(const struct page *p, const char *chain, bool is_open)
 	rule(p, chain, "-j NFQUEUE --queue-num %u%s", p->plan->queue_base, bypass);
 }
 
-/* ---- the ways there
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the ways there ---- */
 
 /* A packet that cannot meet a DNAT any more: its addresses in OUTPUT are final. */
 #define SETTLED "-m conntrack --ctstate ESTABLISHED -m conntrack ! --ctstate DNAT"
@@ -157,8 +156,7 @@ static void print_marks(const struct page *p)
 	     mask, mask);
 }
 
-/* ---- what is there already
- * --------------------------------------------------------------------------------------- */
+/* ---- what is there already ---- */
 
 /* "-A FORWARD ..." as "-D FORWARD ...", for each line. */
 static void print_deletions(FILE *to, const char *jumps)
@@ -271,15 +269,13 @@ int rules_print_removal(const struct rules_present *present, char **text)
 	return close_page(to, text);
 }
 
-/* ---- reading iptables-save
- * ------------------------------------------------------------------------------------------ */
+/* ---- reading iptables-save ---- */
 
 /* While its lines are read. */
 struct reading {
 	FILE *ours, *jumps;
 	bool has_begun[N_BUILTIN];
 	unsigned n_jumps, n_first;
-	struct rules_present *out;
 };
 
 static bool begins(struct bytes line, const char *text)
@@ -355,7 +351,7 @@ int rules_parse(struct bytes save, struct rules_present *out)
 {
 	*out = (struct rules_present){0};
 	size_t n_ours = 0, n_jumps = 0;
-	struct reading r = {.out = out, .ours = open_memstream(&out->ours, &n_ours)};
+	struct reading r = {.ours = open_memstream(&out->ours, &n_ours)};
 	if (!r.ours)
 		return -ENOMEM;
 	r.jumps = open_memstream(&out->jumps, &n_jumps);

@@ -171,7 +171,7 @@ static int complain(const char *program, const struct ends *e, int status, struc
 int run_program(const char *const argv[], const char *input, char **out, struct error *err)
 {
 	struct ends e;
-	pid_t pid;
+	pid_t pid = -1;
 	int r = ends_init(&e, input);
 	if (r == 0)
 		r = spawn(argv, &e, &pid);

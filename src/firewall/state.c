@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,12 +47,27 @@ void state_fini(struct state *state)
 	*state = (struct state){0};
 }
 
-static int read_line(const char *line, struct state *out)
+/* A number of at most `most`, to the end of the text. */
+static bool read_number(const char *text, long most, long *out)
 {
-	char name[IFNAMSIZ], end;
-	unsigned ifindex, ipv4, ipv6;
-	if (sscanf(line, "bridge %15s %9u %1u %1u%c", name, &ifindex, &ipv4, &ipv6, &end) != 5 ||
-	    end != '\n' || ipv4 > 1 || ipv6 > 1)
+	char *end;
+	if (!text || !*text)
+		return false;
+	*out = strtol(text, &end, 10);
+	return *end == '\0' && *out >= 0 && *out <= most;
+}
+
+/* "bridge br0 7 0 1\n" */
+static int read_line(char *line, struct state *out)
+{
+	char *rest;
+	long ifindex, ipv4, ipv6;
+	const char *word = strtok_r(line, " \n", &rest);
+	const char *name = strtok_r(NULL, " \n", &rest);
+	if (!word || strcmp(word, "bridge") != 0 || !name || strlen(name) >= IFNAMSIZ ||
+	    !read_number(strtok_r(NULL, " \n", &rest), INT_MAX, &ifindex) ||
+	    !read_number(strtok_r(NULL, " \n", &rest), 1, &ipv4) ||
+	    !read_number(strtok_r(NULL, " \n", &rest), 1, &ipv6) || strtok_r(NULL, " \n", &rest))
 		return -EBADMSG;
 	struct bridge_switches before = {
 		.ifindex = (int)ifindex, .ipv4 = (uint8_t)ipv4, .ipv6 = (uint8_t)ipv6};

@@ -90,7 +90,8 @@ bool shard_is_ours(const void *memory, size_t size)
 {
 	const struct shard_header *h = memory;
 	return size >= sizeof(*h) && h->magic == SHARD_MAGIC && h->layout == layout_id() &&
-	       h->n_buckets == buckets_for(h->max_flows) && h->high_water <= h->max_flows &&
+	       h->n_buckets == buckets_for(h->max_flows) && h->n_sessions == h->max_flows &&
+	       h->high_water <= h->max_flows &&
 	       layout_of(h->max_flows, h->n_buckets, h->n_chunks).end <= size;
 }
 
@@ -246,7 +247,7 @@ static bool adopt_chunks(struct shard *shard, struct half *h, struct owned *owne
 		if (!c || owned->chunks[i] || (!c->is_void && c->n > CHUNK_DATA))
 			return false;
 		owned->chunks[i] = 1;
-		kept += c->is_void ? 0 : c->n;
+		kept += CHUNK_BYTES;
 		last = i;
 	}
 	h->last = last;

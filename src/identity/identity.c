@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sets of endpoints and networks. Every element owns its strings; an element enters the set whole or not at all, so a
- * failed put leaves both the set and the element as they were.
+ * Sets of endpoints and networks. Every element owns its strings; an element enters the set whole
+ * or not at all, so a failed put leaves both the set and the element as they were.
  */
 #include "bridgewarden/identity.h"
 
@@ -111,8 +111,8 @@ int identity_put_network(struct identity_set *set, struct identity_network *netw
 	return 0;
 }
 
-/* The last element takes the place of a removed one. That can leave more room than grow() assumes, never less: it
- * reallocates to twice the count whenever the count is a power of two. */
+/* The last element takes the place of a removed one. That can leave more room than grow() assumes,
+ * never less: it reallocates to twice the count whenever the count is a power of two. */
 bool identity_remove_endpoint(struct identity_set *set, const char *id)
 {
 	size_t at = find_endpoint(set, id);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads inventory.h's file. Each kind of mapping has a table of keys; one walker checks keys and calls the reader of the
- * value. The first error ends the load: the set is filled only from a file that is right as a whole.
+ * Reads inventory.h's file. Each kind of mapping has a table of keys; one walker checks keys and
+ * calls the reader of the value. The first error ends the load: the set is filled only from a file
+ * that is right as a whole.
  */
 #include "identity/inventory.h"
 
@@ -14,7 +15,8 @@
 
 enum {
 	KEYS_MAX = 16,
-	ITEMS_MAX = 1 << 20, /* nodes read; an alias counts each time, so no file expands without end */
+	ITEMS_MAX =
+		1 << 20, /* nodes read; an alias counts each time, so no file expands without end */
 };
 
 struct reading {
@@ -65,8 +67,8 @@ static const struct key *find_key(const struct key *keys, const char *name)
 static int read_pair(struct reading *r, const yaml_node_pair_t *pair, const struct key *keys,
 		     uint32_t *seen, void *target)
 {
-	const yaml_node_t *key_node, *value;
-	const char *name;
+	const yaml_node_t *key_node = NULL, *value = NULL;
+	const char *name = NULL;
 	int e = node_at(r, pair->key, &key_node);
 	if (e == 0)
 		e = node_at(r, pair->value, &value);
@@ -106,7 +108,7 @@ static int read_list(struct reading *r, const yaml_node_t *node,
 	int e = 0;
 	for (const yaml_node_item_t *i = node->data.sequence.items.start;
 	     e == 0 && i < node->data.sequence.items.top; i++) {
-		const yaml_node_t *item;
+		const yaml_node_t *item = NULL;
 		e = node_at(r, *i, &item);
 		if (e == 0)
 			e = read(r, item, target);
@@ -116,7 +118,7 @@ static int read_list(struct reading *r, const yaml_node_t *node,
 
 static int read_text(struct reading *r, const yaml_node_t *node, char **out)
 {
-	const char *text;
+	const char *text = NULL;
 	int e = text_of(r, node, &text);
 	if (e < 0)
 		return e;
@@ -126,14 +128,15 @@ static int read_text(struct reading *r, const yaml_node_t *node, char **out)
 
 static int read_address(struct reading *r, const yaml_node_t *node, struct ip_addr *out)
 {
-	const char *text;
+	const char *text = NULL;
 	int e = text_of(r, node, &text);
 	if (e == 0 && !ip_addr_parse(text, out))
 		e = fail(r, node, "not an IP address: ", text);
 	return e;
 }
 
-/* ---- endpoints: addresses and networks are collected first, since each address belongs to each network ---- */
+/* ---- endpoints: addresses and networks are collected first, since each address belongs to each
+ * network ---- */
 
 struct entry {
 	struct identity_endpoint endpoint;
@@ -196,8 +199,8 @@ static int entry_labels(struct reading *r, const yaml_node_t *node, void *target
 		return fail(r, node, "labels are a mapping", "");
 	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start;
 	     p < node->data.mapping.pairs.top; p++) {
-		const yaml_node_t *key, *value;
-		const char *name;
+		const yaml_node_t *key = NULL, *value = NULL;
+		const char *name = NULL;
 		int e = node_at(r, p->key, &key);
 		if (e == 0)
 			e = node_at(r, p->value, &value);
@@ -235,20 +238,22 @@ static int entry_networks(struct reading *r, const yaml_node_t *node, void *targ
 
 static bool parse_mac(const char *text, uint8_t out[6])
 {
-	unsigned b[6];
-	char end;
-	if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2],
-					 &b[3], &b[4], &b[5], &end) != 6)
+	if (strlen(text) != 17)
 		return false;
-	for (size_t i = 0; i < 6; i++)
-		out[i] = (uint8_t)b[i];
+	for (size_t i = 0; i < 6; i++) {
+		const char *at = text + 3 * i;
+		char digits[3] = {at[0], at[1], '\0'};
+		if (strspn(digits, "0123456789abcdefABCDEF") != 2 || at[2] != (i < 5 ? ':' : '\0'))
+			return false;
+		out[i] = (uint8_t)strtoul(digits, NULL, 16);
+	}
 	return true;
 }
 
 static int entry_mac(struct reading *r, const yaml_node_t *node, void *target)
 {
 	struct entry *entry = target;
-	const char *text;
+	const char *text = NULL;
 	int e = text_of(r, node, &text);
 	if (e == 0 && !parse_mac(text, entry->address.mac))
 		e = fail(r, node, "not a link address (aa:bb:cc:dd:ee:ff): ", text);
@@ -298,9 +303,15 @@ static int finish_entry(struct reading *r, struct entry *entry, struct identity_
 static int read_endpoint(struct reading *r, const yaml_node_t *node, void *target)
 {
 	static const struct key keys[] = {
-		{"ip", entry_ip},	    {"ips", entry_ips},	      {"container", entry_container},
-		{"project", entry_project}, {"service", entry_service}, {"image", entry_image},
-		{"labels", entry_labels},   {"networks", entry_networks}, {"mac", entry_mac},
+		{"ip", entry_ip},
+		{"ips", entry_ips},
+		{"container", entry_container},
+		{"project", entry_project},
+		{"service", entry_service},
+		{"image", entry_image},
+		{"labels", entry_labels},
+		{"networks", entry_networks},
+		{"mac", entry_mac},
 		{NULL, NULL},
 	};
 	_Static_assert(sizeof(keys) / sizeof(keys[0]) <= KEYS_MAX, "one bit of `seen` per key");
@@ -338,7 +349,7 @@ static int network_subnet(struct reading *r, const yaml_node_t *node, void *targ
 {
 	struct identity_network *n = target;
 	struct identity_prefix prefix;
-	const char *text;
+	const char *text = NULL;
 	int e = text_of(r, node, &text);
 	if (e < 0)
 		return e;

@@ -196,14 +196,13 @@ static bool result_is_sane(const struct dis_result *r, const struct dissector *d
 	return r->status != DIS_MORE || (r->want > n && r->want <= d->max_unit);
 }
 
-/* One unit of the claimed stream. *again: there may be more. */
+/* One unit of the claimed stream. */
 static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigned dir,
-				     struct bytes slice, bool *again)
+				     struct bytes slice)
 {
 	struct half *h = &f->half[dir];
 	struct dis_result r;
 	struct call c = call_dissector(in, f, dir, slice, &r);
-	*again = false;
 	if (c.is_denied)
 		return INSPECT_DENY;
 	if (c.is_late_edit || !result_is_sane(&r, flow_dissector(f), slice.n))
@@ -216,7 +215,6 @@ static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigne
 	case DIS_DONE:
 		h->want = 0;
 		reasm_consume(h, r.consumed, r.skip);
-		*again = r.consumed > 0 || r.skip > 0;
 		return after_unit(&c);
 	case DIS_STOPPED:
 		reasm_consume(h, r.consumed, 0);
@@ -231,20 +229,34 @@ static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigne
 	return connection_fails(in, f, REASON_MALFORMED, NULL, "unknown answer of a dissector");
 }
 
+/* All whole units of the slice, so that its bytes are put together once however small the units are. */
+static enum inspect_status feed_slice(struct inspect *in, struct flow *f, unsigned dir,
+				      struct bytes slice)
+{
+	const struct half *h = &f->half[dir];
+	enum inspect_status status = INSPECT_PASS;
+	for (uint32_t eaten = 1; eaten && slice.n > 0 && status == INSPECT_PASS;) {
+		uint32_t before = h->fed;
+		status = feed_unit(in, f, dir, slice);
+		eaten = h->fed - before;
+		slice = bytes_from(slice, eaten);
+	}
+	return status;
+}
+
 static enum inspect_status feed_stream(struct inspect *in, struct flow *f, unsigned dir)
 {
 	struct half *h = &f->half[dir];
 	enum inspect_status status = INSPECT_PASS;
 	for (bool again = true; again && status == INSPECT_PASS;) {
 		reasm_skip(h);
-		uint32_t there = h->next - h->fed;
+		uint32_t there = h->next - h->fed, before = h->fed;
 		if (there == 0 || h->skip > 0 || there < h->want)
 			break;
 		size_t max = flow_dissector(f)->max_unit;
 		struct bytes slice = reasm_unconsumed(&in->shard->chunks, h, in->scratch, max);
-		if (slice.n == 0)
-			break;
-		status = feed_unit(in, f, dir, slice, &again);
+		status = feed_slice(in, f, dir, slice);
+		again = h->fed != before;
 	}
 	return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Community ID version 1, seed 0 (https://github.com/corelight/community-id-spec): one name for a flow that other tools compute
- * alike, whichever direction they saw. The digest is libcrypto's.
+ * Community ID version 1, seed 0 (https://github.com/corelight/community-id-spec): one name for a
+ * flow that other tools compute alike, whichever direction they saw. The digest is libcrypto's.
  */
 #ifndef OUTPUT_COMMUNITY_H
 #define OUTPUT_COMMUNITY_H

@@ -52,7 +52,8 @@ const char *eve_proto_name(uint8_t ip_proto, char out[8])
 	}
 }
 
-/* json_object_set_new takes the value over also when it fails; a key that is missing for want of memory is acceptable. */
+/* json_object_set_new takes the value over also when it fails; a key that is missing for want of
+ * memory is acceptable. */
 static void put(json_t *object, const char *key, json_t *value)
 {
 	(void)json_object_set_new(object, key, value);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Records as JSON objects in the shape of EVE, so that tools which read such logs read these too. One object is one
- * line of the file sink, one line of the API and one entry of the history. The keys are stable; their list is in the
- * manual. What the engine says is untrusted (output/event.h): a damaged record gives fewer keys, never a broken line.
+ * Records as JSON objects in the shape of EVE, so that tools which read such logs read these too.
+ * One object is one line of the file sink, one line of the API and one entry of the history. The
+ * keys are stable; their list is in the manual. What the engine says is untrusted (output/event.h):
+ * a damaged record gives fewer keys, never a broken line.
  */
 #ifndef OUTPUT_EVE_H
 #define OUTPUT_EVE_H
@@ -14,7 +15,8 @@
 
 enum { EVE_TIME_TEXT = 40 };
 
-/* Local time, ISO 8601 with microseconds and zone: "2026-11-21T19:51:04.123456+0000". Returns out. */
+/* Local time, ISO 8601 with microseconds and zone: "2026-11-21T19:51:04.123456+0000". Returns out.
+ */
 const char *eve_time(uint64_t time_ns, char out[EVE_TIME_TEXT]);
 /* CLOCK_REALTIME */
 uint64_t eve_now_ns(void);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading a record of bridgewarden/events.h without believing it: the engine that wrote it parses hostile bytes. A view is
- * made only of a head whose enums and size are in range; items are handed out only when they lie inside the record.
- * The first item that does not ends the reading. Nothing is allocated; the record is borrowed.
+ * Reading a record of bridgewarden/events.h without believing it: the engine that wrote it parses
+ * hostile bytes. A view is made only of a head whose enums and size are in range; items are handed
+ * out only when they lie inside the record. The first item that does not ends the reading. Nothing
+ * is allocated; the record is borrowed.
  */
 #ifndef OUTPUT_EVENT_H
 #define OUTPUT_EVENT_H

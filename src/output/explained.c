@@ -3,7 +3,8 @@
 
 #include "output/jsontext.h"
 
-/* In the order in which evidence comes; what is not here is a constraint of a request and comes last. */
+/* In the order in which evidence comes; what is not here is a constraint of a request and comes
+ * last. */
 static const char *const early_matchers[] = {"mode",  "from", "to", "protocol",
 					     "proto", "port", "app"};
 enum { N_EARLY = sizeof(early_matchers) / sizeof(early_matchers[0]) };

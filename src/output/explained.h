@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What policy_explain() says, as lines: one a rule, then the allow that came nearest when no rule decided: the one
- * whose first failing matcher comes last in the order in which a flow is judged: ends, port, application, request.
+ * What policy_explain() says, as lines: one a rule, then the allow that came nearest when no rule
+ * decided: the one whose first failing matcher comes last in the order in which a flow is judged:
+ * ends, port, application, request.
  */
 #ifndef OUTPUT_EXPLAINED_H
 #define OUTPUT_EXPLAINED_H
@@ -28,7 +29,8 @@ struct explained_rule {
 
 void explained_add(struct explained *explained, const struct explained_rule *rule,
 		   const struct policy_explanation *e);
-/* The i-th line, the nearest rule and what was left out being the last; NULL: no more. New reference. */
+/* The i-th line, the nearest rule and what was left out being the last; NULL: no more. New
+ * reference. */
 json_t *explained_line(const struct explained *explained, size_t i);
 void explained_fini(struct explained *explained);
 

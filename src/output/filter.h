@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which flows and records someone wants to see. The same key twice is OR, different keys are AND, a negated pattern must
- * not match. Patterns are globs (* and ?), ASCII case as written; `from` and `to` also know addresses and prefixes. Pure.
+ * Which flows and records someone wants to see. The same key twice is OR, different keys are AND, a
+ * negated pattern must not match. Patterns are globs (* and ?), ASCII case as written; `from` and
+ * `to` also know addresses and prefixes. Pure.
  *
- * On the wire between the command and the daemon a filter is a JSON array of {"key", "pattern", "not"}.
+ * On the wire between the command and the daemon a filter is a JSON array of {"key", "pattern",
+ * "not"}.
  */
 #ifndef OUTPUT_FILTER_H
 #define OUTPUT_FILTER_H

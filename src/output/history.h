@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The last records, in memory, for `explain FLOW_ID` and `flows --since`: a ring of JSON objects, bounded in number and in
- * bytes. Oldest goes first. One owner, one thread.
+ * The last records, in memory, for `explain FLOW_ID` and `flows --since`: a ring of JSON objects,
+ * bounded in number and in bytes. Oldest goes first. One owner, one thread.
  */
 #ifndef OUTPUT_HISTORY_H
 #define OUTPUT_HISTORY_H

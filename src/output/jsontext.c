@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-/* One row for each kind of first byte; the second byte's range is what excludes overlong forms and surrogates. NUL is left
- * out: many readers of JSON refuse it. */
+/* One row for each kind of first byte; the second byte's range is what excludes overlong forms and
+ * surrogates. NUL is left out: many readers of JSON refuse it. */
 struct utf8_row {
 	uint8_t first, last, second_first, second_last, length;
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bytes that strangers chose, as JSON strings. JSON text is UTF-8; NUL and every byte that is no part of valid UTF-8 (RFC
- * 3629: no surrogates, no overlong forms) becomes the four characters \xNN: any value gives a valid line. Control
- * characters are left to the JSON encoder. New references; NULL only when out of memory.
+ * Bytes that strangers chose, as JSON strings. JSON text is UTF-8; NUL and every byte that is no
+ * part of valid UTF-8 (RFC 3629: no surrogates, no overlong forms) becomes the four characters
+ * \xNN: any value gives a valid line. Control characters are left to the JSON encoder. New
+ * references; NULL only when out of memory.
  */
 #ifndef OUTPUT_JSONTEXT_H
 #define OUTPUT_JSONTEXT_H

@@ -4,9 +4,9 @@
  *
  *    sink_put() -> buffer (bounded) -> sink_flush() -> file
  *
- * A sink never waits: what a full pipe or a full disk does not take stays in the buffer, a full buffer drops whole new
- * lines and counts them. A line that was begun is finished later, also after an error, so a reader never sees half of one
- * followed by another. One owner, one thread.
+ * A sink never waits: what a full pipe or a full disk does not take stays in the buffer, a full
+ * buffer drops whole new lines and counts them. A line that was begun is finished later, also after
+ * an error, so a reader never sees half of one followed by another. One owner, one thread.
  */
 #ifndef OUTPUT_SINK_H
 #define OUTPUT_SINK_H
@@ -31,7 +31,8 @@ int sink_open(const char *path, struct sink **out, struct error *err);
 void sink_put(struct sink *sink, struct bytes line);
 /* Writes what can be written now. 0, or the negative errno of a write that failed (not -EAGAIN). */
 int sink_flush(struct sink *sink);
-/* After the file was renamed: the rest goes to the old one, then the path is opened anew. On failure the old one stays. */
+/* After the file was renamed: the rest goes to the old one, then the path is opened anew. On
+ * failure the old one stays. */
 int sink_reopen(struct sink *sink, struct error *err);
 struct sink_counts sink_counts(const struct sink *sink);
 /* Flushes once. NULL is fine. */

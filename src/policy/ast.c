@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the parts of src/policy share about a loaded policy: names of applications, growing and freeing. */
+/* What the parts of src/policy share about a loaded policy: names of applications, growing and
+ * freeing. */
 #include "policy/ast.h"
 
 #include "bridgewarden/policy.h"
@@ -12,9 +13,10 @@ void *array_add(void *items, size_t *n, size_t size)
 	void *array;
 	memcpy(&array, items, sizeof(array)); /* a pointer of any type, read as bytes */
 	if (*n == 0 || (*n & (*n - 1)) == 0) {
-		array = reallocarray(array, *n ? *n * 2 : 1, size);
-		if (!array)
+		void *more = reallocarray(array, *n ? *n * 2 : 1, size);
+		if (!more)
 			return NULL;
+		array = more;
 		memcpy(items, &array, sizeof(array));
 	}
 	char *at = (char *)array + *n * size;
@@ -157,5 +159,6 @@ bool app_uses(uint8_t app, uint8_t ip_proto)
 		return ip_proto == IPPROTO_ICMP || ip_proto == IPPROTO_ICMPV6;
 	}
 	return app < n_dissectors && ip_proto != 0 &&
-	       (dissectors[app]->ip_protos[0] == ip_proto || dissectors[app]->ip_protos[1] == ip_proto);
+	       (dissectors[app]->ip_protos[0] == ip_proto ||
+		dissectors[app]->ip_protos[1] == ip_proto);
 }

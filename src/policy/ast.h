@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A policy as it was written: what the loader fills, and what print, compile, the checks and the sentences read. Private to
- * src/policy. All of it is owned by struct policy.
+ * A policy as it was written: what the loader fills, and what print, compile, the checks and the
+ * sentences read. Private to src/policy. All of it is owned by struct policy.
  *
- * Selector atoms are unique: equal texts share one number, so that "does this rule name what that one names" is a comparison
- * of numbers, and each atom is matched once per endpoint whatever the number of rules.
+ * Selector atoms are unique: equal texts share one number, so that "does this rule name what that
+ * one names" is a comparison of numbers, and each atom is matched once per endpoint whatever the
+ * number of rules.
  */
 #ifndef POLICY_AST_H
 #define POLICY_AST_H
@@ -161,8 +162,8 @@ void rule_fini(struct rule *rule);
 const char *app_name(uint8_t app);
 uint8_t app_find(const char *name);
 bool app_uses(uint8_t app, uint8_t ip_proto);
-/* One more zeroed element at the end of an array, or NULL. `items` is the address of the pointer to the array, of any type.
- * Capacity: the next power of two. */
+/* One more zeroed element at the end of an array, or NULL. `items` is the address of the pointer to
+ * the array, of any type. Capacity: the next power of two. */
 void *array_add(void *items, size_t *n, size_t size);
 
 #define ARRAY_ADD(items, n) array_add(&(items), &(n), sizeof(*(items)))

@@ -143,8 +143,10 @@ static uint32_t describe_values(struct writing *w, const struct constraint *c)
 
 static void add_value(struct writing *w, const char *text, uint64_t low, uint64_t high)
 {
-	struct image_value v = {.text = add_string(w, text), .length = (uint32_t)strlen(text),
-				.low = low, .high = high};
+	struct image_value v = {.text = add_string(w, text),
+				.length = (uint32_t)strlen(text),
+				.low = low,
+				.high = high};
 	(void)section_add(&w->values, &v, sizeof(v)); /* the index is the count before */
 }
 
@@ -242,7 +244,8 @@ static void add_items(struct writing *w, const struct rule *rule)
 	}
 }
 
-/* A field's table has no mark for fields of replies; this is the one constraint of the language that speaks of them. */
+/* A field's table has no mark for fields of replies; this is the one constraint of the language
+ * that speaks of them. */
 static bool has_reply_keys(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->n_items; i++) {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A policy and the endpoints of the moment -> one image (image.h), in a block of memory or in a sealed memfd.
+ * A policy and the endpoints of the moment -> one image (image.h), in a block of memory or in a
+ * sealed memfd.
  *
- * An address listed for an endpoint belongs to that endpoint if its network is managed, or if no such network is known (an
- * inventory). Two endpoints that claim one address make it nobody's, until one of them is gone. Every address of the host,
- * gateways included, is `host`. What lies in a managed subnet and is nobody's is unknown: not `is_known`, and treated as a
- * managed endpoint that matches no selector but `any` and `cidr:`. Endpoints on networks that are not managed are externals
- * that are not `internet`. A network selector speaks of the address on that network, not of the endpoint's other addresses.
+ * An address listed for an endpoint belongs to that endpoint if its network is managed, or if no
+ * such network is known (an inventory). Two endpoints that claim one address make it nobody's,
+ * until one of them is gone. Every address of the host, gateways included, is `host`. What lies in
+ * a managed subnet and is nobody's is unknown: not `is_known`, and treated as a managed endpoint
+ * that matches no selector but `any` and `cidr:`. Endpoints on networks that are not managed are
+ * externals that are not `internet`. A network selector speaks of the address on that network, not
+ * of the endpoint's other addresses.
  */
 #ifndef POLICY_COMPILE_H
 #define POLICY_COMPILE_H

@@ -42,61 +42,76 @@ static void read_on_failure(struct loading *l, const yaml_node_t *node, void *ta
 static void read_manage(struct loading *l, const yaml_node_t *node, void *target);
 static void read_eve(struct loading *l, const yaml_node_t *node, void *target);
 
-#define AT(member)	offsetof(struct policy, config.member)
-#define FROM(base, mem) (AT(base.mem) - AT(base))
+/* Offsets from the configuration, which is what the top level's rows count from, too: it stands
+ * first in the policy. */
+#define AT(member) offsetof(struct policy_config, member)
+_Static_assert(offsetof(struct policy, config) == 0,
+	       "rows of the top level are offsets in the policy");
 
 static const struct key unknown_keys[] = {
-	{"hold", KEY_DURATION, FROM(defaults, unknown_hold_ms), 0, 10000, NULL, NULL, NULL},
-	{"then", KEY_WORD, FROM(defaults, unknown_then), 0, 0, verdict_words, NULL, NULL},
+	{"hold", KEY_DURATION, AT(defaults.unknown_hold_ms) - AT(defaults), 0, 10000, NULL, NULL,
+	 NULL},
+	{"then", KEY_WORD, AT(defaults.unknown_then) - AT(defaults), 0, 0, verdict_words, NULL,
+	 NULL},
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
 static const struct key defaults_keys[] = {
-	{"internal", KEY_WORD, FROM(defaults, internal), 0, 0, verdict_words, NULL, NULL},
-	{"egress", KEY_WORD, FROM(defaults, egress), 0, 0, verdict_words, NULL, NULL},
-	{"ingress", KEY_WORD, FROM(defaults, ingress), 0, 0, verdict_words, NULL, NULL},
-	{"refuse", KEY_WORD, FROM(defaults, refuse), 0, 0, refuse_words, NULL, NULL},
+	{"internal", KEY_WORD, AT(defaults.internal) - AT(defaults), 0, 0, verdict_words, NULL,
+	 NULL},
+	{"egress", KEY_WORD, AT(defaults.egress) - AT(defaults), 0, 0, verdict_words, NULL, NULL},
+	{"ingress", KEY_WORD, AT(defaults.ingress) - AT(defaults), 0, 0, verdict_words, NULL, NULL},
+	{"refuse", KEY_WORD, AT(defaults.refuse) - AT(defaults), 0, 0, refuse_words, NULL, NULL},
 	{"unknown_identity", KEY_MAP, 0, 0, 0, NULL, unknown_keys, NULL},
 	/* on_failure lies outside of `defaults` in the struct */
 	{"on_failure", KEY_CUSTOM, AT(on_failure) - AT(defaults), 0, 0, failure_words, NULL,
 	 read_on_failure},
-	{"midstream", KEY_WORD, FROM(defaults, midstream), 0, 0, midstream_words, NULL, NULL},
-	{"malformed", KEY_WORD, FROM(defaults, malformed), 0, 0, verdict_words, NULL, NULL},
-	{"unidentified", KEY_WORD, FROM(defaults, unidentified), 0, 0, verdict_words, NULL, NULL},
+	{"midstream", KEY_WORD, AT(defaults.midstream) - AT(defaults), 0, 0, midstream_words, NULL,
+	 NULL},
+	{"malformed", KEY_WORD, AT(defaults.malformed) - AT(defaults), 0, 0, verdict_words, NULL,
+	 NULL},
+	{"unidentified", KEY_WORD, AT(defaults.unidentified) - AT(defaults), 0, 0, verdict_words,
+	 NULL, NULL},
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 _Static_assert(AT(on_failure) > AT(defaults), "key offsets are not negative");
 
 static const struct key on_failure_keys[] = {
-	{"internal", KEY_WORD, FROM(on_failure, internal), 0, 0, failure_words, NULL, NULL},
-	{"egress", KEY_WORD, FROM(on_failure, egress), 0, 0, failure_words, NULL, NULL},
-	{"ingress", KEY_WORD, FROM(on_failure, ingress), 0, 0, failure_words, NULL, NULL},
+	{"internal", KEY_WORD, AT(on_failure.internal) - AT(on_failure), 0, 0, failure_words, NULL,
+	 NULL},
+	{"egress", KEY_WORD, AT(on_failure.egress) - AT(on_failure), 0, 0, failure_words, NULL,
+	 NULL},
+	{"ingress", KEY_WORD, AT(on_failure.ingress) - AT(on_failure), 0, 0, failure_words, NULL,
+	 NULL},
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
 static const struct key engine_keys[] = {
-	{"workers", KEY_UINT, FROM(engine, workers), 1, WORKERS_MAX, NULL, NULL, NULL},
-	{"max_flows", KEY_UINT, FROM(engine, max_flows), 1024, 1 << 24, NULL, NULL, NULL},
-	{"max_held_bytes", KEY_SIZE, FROM(engine, max_held_bytes), 1 << 20, UINT64_C(64) << 30,
-	 NULL, NULL, NULL},
-	{"queue_base", KEY_UINT, FROM(engine, queue_base), 0, 65000, NULL, NULL, NULL},
-	{"queue_length", KEY_UINT, FROM(engine, queue_length), 64, 65535, NULL, NULL, NULL},
-	{"connmark_mask", KEY_HEX, FROM(engine, connmark_mask), 1, UINT32_MAX, NULL, NULL, NULL},
-	{"hold_timeout", KEY_DURATION, FROM(engine, hold_timeout_ms), 100, 300000, NULL, NULL, NULL},
-	{"silent_timeout", KEY_DURATION, FROM(engine, silent_timeout_ms), 1000, 3600000, NULL, NULL,
+	{"workers", KEY_UINT, AT(engine.workers) - AT(engine), 1, WORKERS_MAX, NULL, NULL, NULL},
+	{"max_flows", KEY_UINT, AT(engine.max_flows) - AT(engine), 1024, 1 << 24, NULL, NULL, NULL},
+	{"max_held_bytes", KEY_SIZE, AT(engine.max_held_bytes) - AT(engine), 1 << 20,
+	 UINT64_C(64) << 30, NULL, NULL, NULL},
+	{"queue_base", KEY_UINT, AT(engine.queue_base) - AT(engine), 0, 65000, NULL, NULL, NULL},
+	{"queue_length", KEY_UINT, AT(engine.queue_length) - AT(engine), 64, 65535, NULL, NULL,
 	 NULL},
-	{"user", KEY_TEXT, FROM(engine, user), 0, 0, NULL, NULL, NULL},
+	{"connmark_mask", KEY_HEX, AT(engine.connmark_mask) - AT(engine), 1, UINT32_MAX, NULL, NULL,
+	 NULL},
+	{"hold_timeout", KEY_DURATION, AT(engine.hold_timeout_ms) - AT(engine), 100, 300000, NULL,
+	 NULL, NULL},
+	{"silent_timeout", KEY_DURATION, AT(engine.silent_timeout_ms) - AT(engine), 1000, 3600000,
+	 NULL, NULL, NULL},
+	{"user", KEY_TEXT, AT(engine.user) - AT(engine), 0, 0, NULL, NULL, NULL},
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
 static const struct key docker_keys[] = {
-	{"enabled", KEY_BOOL, FROM(docker, enabled), 0, 0, NULL, NULL, NULL},
-	{"socket", KEY_TEXT, FROM(docker, socket), 0, 0, NULL, NULL, NULL},
+	{"enabled", KEY_BOOL, AT(docker.enabled) - AT(docker), 0, 0, NULL, NULL, NULL},
+	{"socket", KEY_TEXT, AT(docker.socket) - AT(docker), 0, 0, NULL, NULL, NULL},
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
 static const struct key output_keys[] = {
-	{"eve", KEY_CUSTOM, FROM(output, eve), 0, 0, NULL, NULL, read_eve},
+	{"eve", KEY_CUSTOM, AT(output.eve) - AT(output), 0, 0, NULL, NULL, read_eve},
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
@@ -284,7 +299,8 @@ void config_check(struct loading *l)
 		complain(l, &place, DIAG_ERROR, NULL,
 			 "`connmark_mask` must be %d or more neighbouring bits", MASK_BITS_MIN);
 	if (config->engine.queue_base + config->engine.workers > UINT16_MAX + 1)
-		complain(l, &place, DIAG_ERROR, NULL, "`queue_base` leaves no room for the workers");
+		complain(l, &place, DIAG_ERROR, NULL,
+			 "`queue_base` leaves no room for the workers");
 	if (strlen(config->engine.user) > USER_MAX)
 		complain(l, &place, DIAG_ERROR, NULL, "`user` is too long");
 }
@@ -294,7 +310,8 @@ void config_check(struct loading *l)
 /* Plain only where no reader could take it for anything but this text. */
 static bool is_safe_plain(const char *text)
 {
-	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
+	static const char safe[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
 	static const char *const taken[] = {"null", "true", "false", "none"};
 	bool starts_well = (text[0] >= 'a' && text[0] <= 'z') ||
 			   (text[0] >= 'A' && text[0] <= 'Z') || text[0] == '/';

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The settings part of a policy file as a table, read and printed by the same rows. load.h documents them for people. */
+/* The settings part of a policy file as a table, read and printed by the same rows. load.h
+ * documents them for people. */
 #ifndef POLICY_CONFIG_H
 #define POLICY_CONFIG_H
 
@@ -15,7 +16,8 @@ int config_defaults(struct policy *policy);
 void config_check(struct loading *l);
 /* What differs from the defaults. */
 void config_print(const struct policy *policy, const struct policy *defaults, FILE *out);
-/* A scalar that reads back as the same text: plain where it safely can be, else in double quotes. */
+/* A scalar that reads back as the same text: plain where it safely can be, else in double quotes.
+ */
 void print_scalar(const char *text, FILE *out);
 
 #endif

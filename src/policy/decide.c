@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Deciding, in two steps that are kept apart: tally() collects what the candidates say at this stage, conclude() weighs it.
+ * Deciding, in two steps that are kept apart: tally() collects what the candidates say at this
+ *stage, conclude() weighs it.
  *
  *	matched   a deny or an allow that holds now, whatever comes
  *	open      one that a later application or request could still make hold
@@ -11,11 +12,14 @@
  *	              or an allow is open                        -> undecided
  *	              or neither: the default                    -> deny, or allow
  *	3. an enforced base denial                               -> deny
- *	4. undecided, or a deny is open                          -> pending: what passes now could be refused later
- *	5. a deny of a weaker mode has matched                   -> deny, in that mode (reported, let pass)
+ *	4. undecided, or a deny is open                          -> pending: what passes now could
+ *be refused later
+ *	5. a deny of a weaker mode has matched                   -> deny, in that mode (reported,
+ *let pass)
  *	6. the base
  *
- * A default denial binds as the weakest allow rule that covers the pair: such a rule in shadow mode is a trial of its constraints.
+ * A default denial binds as the weakest allow rule that covers the pair: such a rule in shadow mode
+ *is a trial of its constraints.
  */
 #include "policy/judge.h"
 
@@ -24,10 +28,10 @@ struct tally {
 	enum mode deny_mode;
 	enum reason deny_reason;
 	bool deny_open, allow_open;
-	bool wants_log;	   /* a rule that may still be credited wants requests recorded */
-	bool covers;	   /* an allow rule speaks of this pair, for whatever application */
-	bool covers_app;   /* and for this one */
-	enum mode weakest; /* mode of those */
+	bool wants_log;	     /* a rule that may still be credited wants requests recorded */
+	bool covers;	     /* an allow rule speaks of this pair, for whatever application */
+	bool covers_app;     /* and for this one */
+	enum mode weakest;   /* mode of those */
 	enum reason failure; /* why no allow holds */
 	uint64_t apps;
 	bool needs_replies;
@@ -99,13 +103,15 @@ static enum verdict zone_default(const struct policy_image *image, const struct 
 	return (enum verdict)(s->from_container ? image->egress : image->ingress);
 }
 
-/* What holds when no rule decides. Where an allow rule covers the pair, what it does not allow is denied. */
+/* What holds when no rule decides. Where an allow rule covers the pair, what it does not allow is
+ * denied. */
 static void weigh_default(const struct policy_image *image, const struct policy_subject *subject,
 			  const struct tally *t, struct policy_decision *out)
 {
 	out->rule = POLICY_NO_RULE;
 	out->log_deny = true;
-	bool denies = is_managed(subject) && (t->covers || zone_default(image, subject) == VERDICT_DENY);
+	bool denies =
+		is_managed(subject) && (t->covers || zone_default(image, subject) == VERDICT_DENY);
 	if (denies && t->failure == REASON_UNIDENTIFIED && t->covers &&
 	    image->settings.unidentified == VERDICT_ALLOW)
 		denies = false;
@@ -142,7 +148,8 @@ static void conclude(const struct policy_image *image, const struct policy_subje
 		weigh_default(image, subject, t, &base);
 	*out = (struct policy_decision){
 		.rule = POLICY_NO_RULE,
-		/* while it is pending, what the engine itself refuses binds as a default denial would */
+		/* while it is pending, what the engine itself refuses binds as a default denial
+		   would */
 		.mode = t->covers ? t->weakest : image->settings.mode,
 		.log_sample = 1,
 		.log_deny = true,
@@ -206,7 +213,8 @@ void policy_decide_connection(const struct policy_image *image,
 /* A rule of the application that was found: does it wait for units? */
 static void tally_app(struct tally *t, const struct image_rule *rule, uint32_t number)
 {
-	bool judges_units = rule->n_items > 0 || (rule->action == RULE_ALLOW && rule->tls != TLS_ANY);
+	bool judges_units =
+		rule->n_items > 0 || (rule->action == RULE_ALLOW && rule->tls != TLS_ANY);
 	if (judges_units)
 		tally_open(t, rule);
 	else

@@ -153,7 +153,8 @@ static size_t distance(const char *a, const char *b)
 		row[0] = i;
 		for (size_t j = 1; j <= m; j++) {
 			size_t above = row[j];
-			size_t differs = byte_lower((uint8_t)a[i - 1]) != byte_lower((uint8_t)b[j - 1]);
+			size_t differs =
+				byte_lower((uint8_t)a[i - 1]) != byte_lower((uint8_t)b[j - 1]);
 			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + differs);
 			diagonal = above;
 		}

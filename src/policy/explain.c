@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Why: each rule of the image with the first thing that keeps it from matching, in the order in which evidence arrives. */
+/* Why: each rule of the image with the first thing that keeps it from matching, in the order in
+ * which evidence arrives. */
 #include "policy/judge.h"
 
 #include <inttypes.h>
@@ -60,7 +61,8 @@ static void print_got(struct explaining *x, uint16_t field)
 }
 
 /* Of several items the one that comes furthest is the most telling: the key that stopped it. */
-static const struct image_key *telling_key(const struct explaining *x, const struct image_rule *rule)
+static const struct image_key *telling_key(const struct explaining *x,
+					   const struct image_rule *rule)
 {
 	const struct image_key *best = NULL;
 	size_t best_depth = 0;
@@ -97,11 +99,9 @@ static void explain_event(struct explaining *x, const struct image_rule *rule,
 	bool denies = rule->action == RULE_DENY;
 	if (fit == FIT_YES || (denies && fit != FIT_NO))
 		return;
-	if (fit == FIT_OPAQUE)
-		fail(e, "tls", tls[rule->tls], "it cannot be read");
-	else if (fit == FIT_UNPARSED)
+	if (fit == FIT_UNPARSED)
 		fail(e, "unparsed", "deny", "its fields could not be proven");
-	else if (x->event->kind == DIS_OPAQUE)
+	else if (fit == FIT_OPAQUE || x->event->kind == DIS_OPAQUE)
 		fail(e, "tls", tls[rule->tls], "it cannot be read");
 	else if (x->event->kind == DIS_REQUEST && rule->tls == TLS_REQUIRE)
 		fail(e, "tls", tls[rule->tls], "not encrypted");
@@ -161,7 +161,9 @@ void policy_explain(const struct policy_image *image, const struct policy_subjec
 		    uint8_t app, const struct dis_event *event,
 		    void (*line)(void *ctx, const struct policy_explanation *e), void *ctx)
 {
-	struct explaining x = {.image = image, .subject = subject, .event = event,
+	struct explaining x = {.image = image,
+			       .subject = subject,
+			       .event = event,
 			       .app = app < n_dissectors ? app : POLICY_APP_NONE};
 	struct policy_decision decision;
 	decide(&x, &decision);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two matchers. The greedy one remembers the last star only, which is right as long as all stars of a pattern match the
- * same set of bytes: whatever an earlier star could still take, the later one can take as well. A path pattern that mixes *
- * and ** breaks that, so it goes through a state set (one bit per pattern position), which is slower but never backtracks.
- * Both are at most |pattern| * |text|.
+ * Two matchers. The greedy one remembers the last star only, which is right as long as all stars of
+ * a pattern match the same set of bytes: whatever an earlier star could still take, the later one
+ * can take as well. A path pattern that mixes * and ** breaks that, so it goes through a state set
+ * (one bit per pattern position), which is slower but never backtracks. Both are at most |pattern|
+ * * |text|.
  */
 #include "policy/glob.h"
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Patterns: * is any run of bytes, ? is any one byte, a backslash takes the next byte literally. Under DIS_MATCH_PATH
- * * and ? do not match '/', ** matches everything. Bytes, not characters: no locale changes what a rule means.
+ * Patterns: * is any run of bytes, ? is any one byte, a backslash takes the next byte literally.
+ * Under DIS_MATCH_PATH
+ * * and ? do not match '/', ** matches everything. Bytes, not characters: no locale changes what a
+ * rule means.
  *
- * The pattern is the policy's and short; the text is hostile. The cost is at most their product, whatever the text.
+ * The pattern is the policy's and short; the text is hostile. The cost is at most their product,
+ * whatever the text.
  */
 #ifndef POLICY_GLOB_H
 #define POLICY_GLOB_H

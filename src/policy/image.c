@@ -162,7 +162,8 @@ static bool rule_is_good(const struct policy_image *image, const struct image_ru
 	if (app_is_raw(r->app) ? r->app > APP_ICMP || r->n_items : r->app >= n_dissectors)
 		return false;
 	return r->action <= RULE_DENY && r->mode <= MODE_ENFORCE && r->log <= LOG_SAMPLE &&
-	       r->tls >= TLS_ANY && r->tls <= TLS_REQUIRE && (r->log != LOG_SAMPLE || r->log_sample) &&
+	       r->tls >= TLS_ANY && r->tls <= TLS_REQUIRE &&
+	       (r->log != LOG_SAMPLE || r->log_sample) &&
 	       range_fits(r->ports, r->n_ports, image->ports) &&
 	       range_fits(r->items, r->n_items, image->items);
 }
@@ -178,15 +179,15 @@ static bool value_is_good(const struct policy_image *image, const struct image_v
 	return is_string(image, v->text) && v->length < image->strings.n - v->text;
 }
 
-/* The fields of a rule's keys are those of its application. Items are not shared between rules of two applications:
- * compile writes them anew for each rule, so the work is bounded by the tables. */
+/* The fields of a rule's keys are those of its application. Items are not shared between rules of
+ * two applications: compile writes them anew for each rule, so the work is bounded by the tables.
+ */
 static bool fields_are_good(const struct policy_image *image, const struct image_rule *r)
 {
 	for (uint32_t i = 0; i < r->n_items; i++) {
 		const struct image_item *item = &image_items(image)[r->items + i];
 		for (uint32_t k = 0; k < item->n_keys; k++)
-			if (image_keys(image)[item->keys + k].field >=
-			    dissectors[r->app]->n_fields)
+			if (image_keys(image)[item->keys + k].field >= dissectors[r->app]->n_fields)
 				return false;
 	}
 	return true;
@@ -277,10 +278,6 @@ int policy_image_map(int fd, const struct policy_image **image)
 
 void policy_image_unmap(const struct policy_image *image)
 {
-	union {
-		const struct policy_image *image;
-		void *data;
-	} u = {.image = image};
 	if (image)
-		(void)munmap(u.data, image->size); /* what map returned */
+		(void)munmap((void *)(uintptr_t)image, image->size); /* what map returned */
 }

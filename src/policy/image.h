@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The layout of a compiled policy: one block of bytes without pointers, so that it can be mapped anywhere and by another
- * process. compile.c writes it, image.c checks it when it is mapped, decide.c and explain.c read it.
+ * The layout of a compiled policy: one block of bytes without pointers, so that it can be mapped
+ *anywhere and by another process. compile.c writes it, image.c checks it when it is mapped,
+ *decide.c and explain.c read it.
  *
  *	address --hash or longest prefix--> identity --> set --> two rows of bits, one bit per rule
- *	                                                          `from`: rules that this identity may open a flow under
- *	                                                          `to`:   rules that it may be the target of
- *	rule --> ports, items --> keys --> values
+ *	                                                          `from`: rules that this identity
+ *may open a flow under `to`:   rules that it may be the target of rule --> ports, items --> keys
+ *--> values
  *
- * A set is a distinct set of matching selectors; identities are sets with a name. Tables are (offset, count); every offset is
- * from the start of the image and aligned for what lies there.
+ * A set is a distinct set of matching selectors; identities are sets with a name. Tables are
+ *(offset, count); every offset is from the start of the image and aligned for what lies there.
  *
- * What must stay true: after image_check() has said yes, no reader can leave the image, whatever its bytes are. Rows are not
- * checked: a bit without a rule is skipped by whoever walks them.
+ * What must stay true: after image_check() has said yes, no reader can leave the image, whatever
+ *its bytes are. Rows are not checked: a bit without a rule is skipped by whoever walks them.
  */
 #ifndef POLICY_IMAGE_H
 #define POLICY_IMAGE_H
@@ -65,7 +66,8 @@ struct image_rule {
 	uint32_t ports, n_ports;       /* index in the table; none: any */
 	uint32_t items, n_items;       /* index in the table; none: unconditional */
 	uint8_t app;		       /* index of dissectors[] or APP_* */
-	uint8_t action, mode, log, tls; /* enum rule_action, mode, log_choice, tls_choice; tls is never unset */
+	uint8_t action, mode, log,
+		tls; /* enum rule_action, mode, log_choice, tls_choice; tls is never unset */
 	uint8_t has_reply_keys;
 	uint16_t log_sample;
 };
@@ -78,9 +80,9 @@ struct policy_image {
 	uint32_t internal, egress, ingress; /* enum verdict */
 	uint32_t n_words;		    /* of a row */
 	struct image_table rules, items, keys, values, ports, identities;
-	struct image_table rows;	/* uint64_t: set * 2 * n_words, `from` then `to` */
+	struct image_table rows;		/* uint64_t: set * 2 * n_words, `from` then `to` */
 	struct image_table addresses, prefixes; /* slots; powers of two */
-	struct image_table strings;	/* bytes; the last one is 0 */
+	struct image_table strings;		/* bytes; the last one is 0 */
 	uint32_t n_lengths;
 	uint8_t lengths[132]; /* of prefixes, longest first */
 };
@@ -88,7 +90,8 @@ struct policy_image {
 /* Is this an image that this program can read, wholly in bounds? */
 bool image_check(const void *data, size_t size);
 uint64_t image_protocols(void);
-/* The slot that owns an address: its own, or its longest prefix's. NULL only in an image that compile did not write. */
+/* The slot that owns an address: its own, or its longest prefix's. NULL only in an image that
+ * compile did not write. */
 const struct image_address *image_find_owner(const struct policy_image *image,
 					     const struct ip_addr *addr);
 uint32_t image_hash(const struct ip_addr *addr, uint8_t length);

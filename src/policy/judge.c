@@ -73,7 +73,8 @@ const struct image_rule *walk_next(struct walk *w, uint32_t *number)
 
 /* ---- constraints ---- */
 
-/* Compares like strcmp() would, had the value a zero at its end; the value is folded to lower case. */
+/* Compares like strcmp() would, had the value a zero at its end; the value is folded to lower case.
+ */
 static int compare_word(const struct policy_image *image, const struct image_value *want,
 			struct bytes got)
 {
@@ -85,7 +86,8 @@ static int compare_word(const struct policy_image *image, const struct image_val
 	return (want->length > got.n) - (want->length < got.n);
 }
 
-static bool has_word(const struct policy_image *image, const struct image_key *key, struct bytes got)
+static bool has_word(const struct policy_image *image, const struct image_key *key,
+		     struct bytes got)
 {
 	const struct image_value *values = image_values(image) + key->values;
 	uint32_t low = 0, high = key->n_values;
@@ -114,8 +116,7 @@ static bool value_fits(const struct policy_image *image, const struct image_key 
 				return true;
 			continue;
 		}
-		struct bytes pattern =
-			bytes_of(image_string(image, want[i].text), want[i].length);
+		struct bytes pattern = bytes_of(image_string(image, want[i].text), want[i].length);
 		if (glob_match((enum dis_match)key->match, pattern, got->text))
 			return true;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What decide.c and explain.c share: which rules are candidates, and whether a rule fits an event. Pure. */
+/* What decide.c and explain.c share: which rules are candidates, and whether a rule fits an event.
+ * Pure. */
 #ifndef POLICY_JUDGE_H
 #define POLICY_JUDGE_H
 
@@ -21,7 +22,8 @@ struct walk walk_start(const struct policy_image *image, const struct policy_sub
 const struct image_rule *walk_next(struct walk *walk, uint32_t *number);
 
 bool rule_takes_protocol(const struct image_rule *rule, uint8_t ip_proto);
-bool rule_takes_port(const struct policy_image *image, const struct image_rule *rule, uint16_t port);
+bool rule_takes_port(const struct policy_image *image, const struct image_rule *rule,
+		     uint16_t port);
 
 enum fit {
 	FIT_NO,
@@ -30,8 +32,9 @@ enum fit {
 	FIT_OPAQUE,   /* it cannot be read, and the rule wants to read */
 };
 
-/* Does a rule of the event's own application fit it? A deny that fits because of what could not be proven or read says
- * so: UNPARSED and OPAQUE are denials there, and failures to allow for an allow. */
+/* Does a rule of the event's own application fit it? A deny that fits because of what could not be
+ * proven or read says so: UNPARSED and OPAQUE are denials there, and failures to allow for an
+ * allow. */
 enum fit rule_fits_event(const struct policy_image *image, const struct image_rule *rule,
 			 const struct dis_event *event);
 
@@ -40,7 +43,8 @@ const struct image_key *item_failure(const struct policy_image *image,
 				     const struct image_rule *rule, const struct image_item *item,
 				     const struct dis_event *event);
 
-/* Event flag of sentences alone: what the request does not state is taken to be as an allow wants it. */
+/* Event flag of sentences alone: what the request does not state is taken to be as an allow wants
+ * it. */
 #define JUDGE_ASSUMES (UINT32_C(1) << 31)
 
 /* policy_decide_event() that heeds JUDGE_ASSUMES. */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What must hold between rules. Two judgements, both on the text of selectors, since the containers of tomorrow are unknown:
+ * What must hold between rules. Two judgements, both on the text of selectors, since the containers
+ *of tomorrow are unknown:
  *
- *	swallowed   an unconstrained allow covers a pair that another allow constrains, so the constraint is void. The sides
- *	            are compared atom by atom: equal, or one pattern covers the other, or one says `any`.
- *	dead        an allow whose every pair an unconditional, enforced deny covers, so it can never apply.
+ *	swallowed   an unconstrained allow covers a pair that another allow constrains, so the
+ *constraint is void. The sides are compared atom by atom: equal, or one pattern covers the other,
+ *or one says `any`. dead        an allow whose every pair an unconditional, enforced deny covers,
+ *so it can never apply.
  *
- * `all` counts as each of its parts and `not` as `any`: rather one `broad: true` too many than a hole.
+ * `all` counts as each of its parts and `not` as `any`: rather one `broad: true` too many than a
+ *hole.
  */
 #include "policy/rules.h"
 
@@ -16,7 +19,7 @@
 #include <stdlib.h>
 
 enum {
-	NAMED_DEPTH_MAX = 16,	  /* identities of identities */
+	NAMED_DEPTH_MAX = 16,	   /* identities of identities */
 	SIDE_VISITS_MAX = 1 << 16, /* what one side of a rule may expand to; more counts as `any` */
 };
 
@@ -30,12 +33,12 @@ static void resolve(struct loading *l, struct expr *expr)
 	struct suggestion s = {.word = unknown->name};
 	for (size_t i = 0; i < l->policy->n_identities; i++)
 		suggestion_offer(&s, l->policy->identities[i].name);
-	complain(l, &unknown->place, DIAG_ERROR, suggestion_hint(&s),
-		 "no identity is called `%s`", unknown->name);
+	complain(l, &unknown->place, DIAG_ERROR, suggestion_hint(&s), "no identity is called `%s`",
+		 unknown->name);
 }
 
-/* How deep identities refer to each other below expr; a circle is deeper than any limit. Depths are kept per identity:
- * 0 is unknown, otherwise depth + 1. */
+/* How deep identities refer to each other below expr; a circle is deeper than any limit. Depths are
+ * kept per identity: 0 is unknown, otherwise depth + 1. */
 static unsigned depth_of(const struct policy *policy, const struct expr *expr, unsigned *known,
 			 unsigned budget)
 {
@@ -45,7 +48,8 @@ static unsigned depth_of(const struct policy *policy, const struct expr *expr, u
 	if (expr->kind == EXPR_NAMED) {
 		unsigned *k = &known[expr->number];
 		if (*k == 0) {
-			*k = NAMED_DEPTH_MAX + 1; /* until it is known: what comes back here is a circle */
+			*k = NAMED_DEPTH_MAX +
+			     1; /* until it is known: what comes back here is a circle */
 			*k = 1 + depth_of(policy, &policy->identities[expr->number].expr, known,
 					  budget - 1);
 		}
@@ -83,7 +87,8 @@ static bool identities_end(struct loading *l)
 
 /* Atoms without their structure. */
 struct side {
-	const struct atom **atoms;
+	const struct policy *policy;
+	uint32_t *atoms; /* numbers */
 	size_t n;
 	size_t n_visits;
 	bool is_any;	/* holds a negation */
@@ -104,9 +109,9 @@ static bool side_fill(struct side *side, const struct policy *policy, const stru
 	}
 	switch (expr->kind) {
 	case EXPR_ATOM: {
-		const struct atom **slot = ARRAY_ADD(side->atoms, side->n);
+		uint32_t *slot = ARRAY_ADD(side->atoms, side->n);
 		if (slot)
-			*slot = &policy->atoms[expr->number];
+			*slot = expr->number;
 		return slot != NULL;
 	}
 	case EXPR_NAMED:
@@ -127,11 +132,16 @@ static bool side_fill(struct side *side, const struct policy *policy, const stru
 	return true;
 }
 
+static const struct atom *side_atom(const struct side *side, size_t i)
+{
+	return &side->policy->atoms[side->atoms[i]];
+}
+
 static bool side_init(struct side *side, const struct policy *policy, const struct expr *expr)
 {
-	*side = (struct side){.is_simple = true};
+	*side = (struct side){.policy = policy, .is_simple = true};
 	bool good = side_fill(side, policy, expr);
-	side->is_exact = good && side->n == 1 && !side->is_any && atom_is_exact(side->atoms[0]);
+	side->is_exact = good && side->n == 1 && !side->is_any && atom_is_exact(side_atom(side, 0));
 	return good;
 }
 
@@ -143,7 +153,7 @@ static bool sides_overlap(const struct side *a, const struct side *b)
 		return true;
 	for (size_t i = 0; i < a->n; i++)
 		for (size_t j = 0; j < b->n; j++)
-			if (atoms_overlap(a->atoms[i], b->atoms[j]))
+			if (atoms_overlap(side_atom(a, i), side_atom(b, j)))
 				return true;
 	return false;
 }
@@ -154,7 +164,7 @@ static bool side_covers(const struct side *a, const struct side *b)
 		return false;
 	for (size_t j = 0; j < b->n; j++) {
 		size_t i = 0;
-		while (i < a->n && !atom_covers(a->atoms[i], b->atoms[j]))
+		while (i < a->n && !atom_covers(side_atom(a, i), side_atom(b, j)))
 			i++;
 		if (i == a->n)
 			return false;
@@ -198,8 +208,8 @@ static bool ports_cover(const struct rule *a, const struct rule *b)
 {
 	for (size_t j = 0; j < b->n_ports && a->n_ports; j++) {
 		size_t i = 0;
-		while (i < a->n_ports && (a->ports[i].low > b->ports[j].low ||
-					  a->ports[i].high < b->ports[j].high))
+		while (i < a->n_ports &&
+		       (a->ports[i].low > b->ports[j].low || a->ports[i].high < b->ports[j].high))
 			i++;
 		if (i == a->n_ports)
 			return false;

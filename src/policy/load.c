@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From files to a policy: read, parse, walk the top level, follow `include`, then the checks that need the whole. A policy
- * leaves here without errors or not at all.
+ * From files to a policy: read, parse, walk the top level, follow `include`, then the checks that
+ * need the whole. A policy leaves here without errors or not at all.
  */
 #include "policy/load.h"
 
@@ -214,8 +214,8 @@ static void read_source(struct loading *l)
 
 static void include_file(struct loading *l, const yaml_node_t *node, const char *path)
 {
-	char *text;
-	size_t n;
+	char *text = NULL;
+	size_t n = 0;
 	if (l->policy->n_sources == SOURCES_MAX) {
 		complain_at(l, node, NULL, "more than %d files in one policy", SOURCES_MAX);
 		return;
@@ -382,8 +382,8 @@ static void cannot_read(const char *path, int e, struct diagnostics *diags)
 
 int policy_load_on(long today, const char *path, struct policy **out, struct diagnostics *diags)
 {
-	char *text;
-	size_t n;
+	char *text = NULL;
+	size_t n = 0;
 	*diags = (struct diagnostics){0};
 	int e = read_file(path, &text, &n);
 	if (e < 0) {

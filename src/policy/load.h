@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loading a policy file: text -> struct policy, or a list of what is wrong with it. The loader is strict: an unknown or
- * repeated key, a value of another type or out of range, a word that is not of the language, a rule that swallows
- * another one's constraints: each is an error with file, line, column, the line itself and what was probably meant.
- * All errors of a file are reported, not only the first. What the language names but this version cannot do is an error
- * too ("not supported by this version yet"), never silently ignored.
+ * Loading a policy file: text -> struct policy, or a list of what is wrong with it. The loader is
+ *strict: an unknown or repeated key, a value of another type or out of range, a word that is not of
+ *the language, a rule that swallows another one's constraints: each is an error with file, line,
+ *column, the line itself and what was probably meant. All errors of a file are reported, not only
+ *the first. What the language names but this version cannot do is an error too ("not supported by
+ *this version yet"), never silently ignored.
  *
- * Settings besides rules, tests and identities. A duration is a number with ms, s, m, h or d; a size is a number of
- * bytes or one with KiB, MiB or GiB.
+ * Settings besides rules, tests and identities. A duration is a number with ms, s, m, h or d; a
+ *size is a number of bytes or one with KiB, MiB or GiB.
  *
  *	key                             range                           default
  *	version                         1                               must be given
@@ -25,8 +26,8 @@
  *	defaults.midstream              inspect allow deny              inspect
  *	defaults.malformed              allow deny                      deny
  *	defaults.unidentified           allow deny                      deny
- *	engine.workers                  1..16                           one per online processor, at most 16
- *	engine.max_flows                1024..16777216                  262144
+ *	engine.workers                  1..16                           one per online processor, at
+ *most 16 engine.max_flows                1024..16777216                  262144
  *	engine.max_held_bytes           1MiB..64GiB                     64MiB
  *	engine.queue_base               0..65000                        4200
  *	engine.queue_length             64..65535                       8192
@@ -36,10 +37,11 @@
  *	engine.user                     a name                          nobody
  *	docker.enabled                  true false                      true
  *	docker.socket                   a path                          /var/run/docker.sock
- *	output.eve                      a path, "-" (stdout) or none    /var/log/bridgewarden/eve.json
+ *	output.eve                      a path, "-" (stdout) or none  /var/log/bridgewarden/eve.json
  *	inventory                       a path; relative to the file    none
  *
- * A default of `allow` holds only where no allow rule covers the pair: what a rule constrains, no default swallows.
+ * A default of `allow` holds only where no allow rule covers the pair: what a rule constrains, no
+ *default swallows.
  */
 #ifndef POLICY_LOAD_H
 #define POLICY_LOAD_H
@@ -76,8 +78,9 @@ void diagnostics_fini(struct diagnostics *diags);
 /* As compilers do: file:line:column: error: message, the line, a caret, the hint. */
 void diagnostics_print(const struct diagnostics *diags, FILE *out);
 
-/* Warnings may come with success. 0; -EINVAL with at least one error in *diags; -ENOMEM. A file that cannot be read:
- * its errno, and a diagnostic that names the file. Rules whose `expires` is before today are loaded, but inactive. */
+/* Warnings may come with success. 0; -EINVAL with at least one error in *diags; -ENOMEM. A file
+ * that cannot be read: its errno, and a diagnostic that names the file. Rules whose `expires` is
+ * before today are loaded, but inactive. */
 int policy_load(const char *path, struct policy **out, struct diagnostics *diags);
 int policy_load_text(const char *name, const char *text, size_t n, struct policy **out,
 		     struct diagnostics *diags);
@@ -91,8 +94,8 @@ int policy_load_text_on(long today, const char *name, const char *text, size_t n
 
 void policy_free(struct policy *policy); /* NULL is fine */
 
-/* The policy as one canonical YAML file: includes are merged, defaults are left out. Loading what was printed and
- * printing it again gives the same text. */
+/* The policy as one canonical YAML file: includes are merged, defaults are left out. Loading what
+ * was printed and printing it again gives the same text. */
 void policy_print(const struct policy *policy, FILE *out);
 
 enum policy_failure { POLICY_FAIL_CLOSED, POLICY_FAIL_OPEN };
@@ -113,7 +116,7 @@ struct policy_config {
 		enum verdict internal, egress, ingress; /* ALLOW | DENY */
 		enum verdict unknown_then, malformed, unidentified;
 		enum verdict midstream; /* PENDING = inspect */
-		unsigned refuse; /* as in struct policy_settings: native, reset, drop */
+		unsigned refuse;	/* as in struct policy_settings: native, reset, drop */
 		uint64_t unknown_hold_ms;
 	} defaults;
 	struct {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Selectors without wildcards are found by hash, so an endpoint costs as many look-ups as it has names, however many rules
- * there are; only patterns are tried one by one. Prefixes are sorted into a forest (each knows the next larger one that holds
- * it); what an address gets from `cidr:` is a walk to the root.
+ * Selectors without wildcards are found by hash, so an endpoint costs as many look-ups as it has
+ * names, however many rules there are; only patterns are tried one by one. Prefixes are sorted into
+ * a forest (each knows the next larger one that holds it); what an address gets from `cidr:` is a
+ * walk to the root.
  */
 #include "policy/match.h"
 
@@ -31,11 +32,11 @@ struct matcher {
 	const struct policy *policy;
 	const struct policy_inputs *inputs;
 	struct matching *out;
-	struct strmap literals; /* tag, 0, text [0, text] -> atom; see literal_key() */
-	struct numbers patterns; /* atoms that are tried one by one */
+	struct strmap literals;	      /* tag, 0, text [0, text] -> atom; see literal_key() */
+	struct numbers patterns;      /* atoms that are tried one by one */
 	uint32_t any, host, internet; /* atoms or NO_ATOM */
-	struct strmap networks; /* name -> index in ids->networks */
-	bool *is_managed; /* by network */
+	struct strmap networks;	      /* name -> index in ids->networks */
+	bool *is_managed;	      /* by network */
 	struct prefix *prefixes;
 	size_t n_prefixes;
 	struct strmap address_numbers; /* 16 bytes -> index in out->addresses */
@@ -76,7 +77,8 @@ static void numbers_sort(struct numbers *list)
 
 /* ---- the index of atoms ---- */
 
-/* "s", "blog", "web": the key under which an atom without wildcards, or an endpoint's name, is found. NULL: no memory. */
+/* "s", "blog", "web": the key under which an atom without wildcards, or an endpoint's name, is
+ * found. NULL: no memory. */
 static char *literal_key(char tag, const char *a, const char *b, size_t *n)
 {
 	size_t n_a = strlen(a), n_b = b ? strlen(b) : 0;
@@ -285,8 +287,11 @@ static struct prefix *add_prefix(struct matcher *m, const struct ip_addr *addr, 
 {
 	struct prefix *p = ARRAY_ADD(m->prefixes, m->n_prefixes);
 	if (p)
-		*p = (struct prefix){.addr = image_mask(addr, length), .length = length,
-				     .flags = (uint8_t)flags, .atom = NO_ATOM, .parent = NO_PARENT};
+		*p = (struct prefix){.addr = image_mask(addr, length),
+				     .length = length,
+				     .flags = (uint8_t)flags,
+				     .atom = NO_ATOM,
+				     .parent = NO_PARENT};
 	return p;
 }
 
@@ -504,8 +509,7 @@ static bool own_host(struct matcher *m)
 
 static bool is_ours(const struct matcher *m, const struct identity_address *address)
 {
-	uint32_t network =
-		strmap_find(&m->networks, address->network, strlen(address->network));
+	uint32_t network = strmap_find(&m->networks, address->network, strlen(address->network));
 	return network == STRMAP_NONE || m->is_managed[network];
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compile's first half: from endpoints and prefixes to identities. Every address that has a meaning of its own gets the
- * sorted list of selector atoms that it matches; equal lists are one set, equal (name, set) one identity.
+ * Compile's first half: from endpoints and prefixes to identities. Every address that has a meaning
+ * of its own gets the sorted list of selector atoms that it matches; equal lists are one set, equal
+ * (name, set) one identity.
  */
 #ifndef POLICY_MATCH_H
 #define POLICY_MATCH_H
@@ -44,7 +45,8 @@ struct matching {
 int matching_build(const struct policy *policy, const struct policy_inputs *inputs,
 		   struct matching *out);
 void matching_fini(struct matching *m);
-/* Does the endpoint, at this address, fit an atom that speaks of endpoints? `any` fits, the other kinds do not. */
+/* Does the endpoint, at this address, fit an atom that speaks of endpoints? `any` fits, the other
+ * kinds do not. */
 bool atom_fits_endpoint(const struct atom *atom, const struct identity_endpoint *e,
 			const struct identity_address *at);
 bool numbers_add(struct numbers *list, uint32_t number);

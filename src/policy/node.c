@@ -9,8 +9,7 @@
 
 static bool is_plain(const yaml_node_t *node)
 {
-	return node->type == YAML_SCALAR_NODE &&
-	       node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
 static const char *scalar_text(const yaml_node_t *node)
@@ -127,8 +126,7 @@ bool node_text(struct loading *l, const yaml_node_t *node, const char *what, con
 	return text_is_clean(l, node, what);
 }
 
-bool node_loose_text(struct loading *l, const yaml_node_t *node, const char *what,
-		     const char **out)
+bool node_loose_text(struct loading *l, const yaml_node_t *node, const char *what, const char **out)
 {
 	if (!is_number(node))
 		return node_text(l, node, what, out);
@@ -406,8 +404,7 @@ static void read_items(struct loading *l, const yaml_node_t *node,
 }
 
 void read_list(struct loading *l, const yaml_node_t *node, const char *what,
-	       void (*read)(struct loading *l, const yaml_node_t *item, void *target),
-	       void *target)
+	       void (*read)(struct loading *l, const yaml_node_t *item, void *target), void *target)
 {
 	if (node->type == YAML_SEQUENCE_NODE)
 		read_items(l, node, read, target);

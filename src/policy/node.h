@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between libyaml and the loader: nodes read by type, mappings read by a table of keys, and complaints with a place. Every
- * error is reported and reading goes on, so that one run shows all of them.
+ * Between libyaml and the loader: nodes read by type, mappings read by a table of keys, and
+ * complaints with a place. Every error is reported and reading goes on, so that one run shows all
+ * of them.
  *
- * Types are YAML 1.2 core: a plain scalar that reads as null, true/false or a number is that; all else, and everything in
- * quotes, is text. Aliases may repeat a node; a budget of visited nodes bounds what that can expand to, cycles included.
+ * Types are YAML 1.2 core: a plain scalar that reads as null, true/false or a number is that; all
+ * else, and everything in quotes, is text. Aliases may repeat a node; a budget of visited nodes
+ * bounds what that can expand to, cycles included.
  */
 #ifndef POLICY_NODE_H
 #define POLICY_NODE_H
@@ -46,7 +48,8 @@ struct suggestion {
 void suggestion_offer(struct suggestion *s, const char *candidate);
 const char *suggestion_hint(struct suggestion *s); /* NULL: nothing is near */
 
-/* ---- scalars; false, and a complaint, when the node is something else. `what` names it in the complaint. ---- */
+/* ---- scalars; false, and a complaint, when the node is something else. `what` names it in the
+ * complaint. ---- */
 
 bool node_text(struct loading *l, const yaml_node_t *node, const char *what, const char **out);
 /* The same, and numbers stand for their own spelling. */
@@ -79,8 +82,8 @@ enum key_kind {
 	KEY_HEX, /* a uint64_t that is printed in hexadecimal */
 	KEY_SIZE,
 	KEY_DURATION,
-	KEY_WORD,    /* an enum */
-	KEY_TEXT,    /* a char * */
+	KEY_WORD, /* an enum */
+	KEY_TEXT, /* a char * */
 	KEY_BOOL,
 	KEY_MAP,     /* `keys` */
 	KEY_CUSTOM,  /* `read` */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The canonical file: one order of keys, one spelling of each value, nothing that equals its default. */
+/* The canonical file: one order of keys, one spelling of each value, nothing that equals its
+ * default. */
 #include "policy/ast.h"
 #include "policy/config.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Most sides of rules are a list of atoms: any of them will do. For those, each atom has a posting list of rules, and a row is
- * the union over the atoms of its set; an atom with many rules (`any`) has a ready row that is or-ed in whole. Sides with `all`
- * or `not` are evaluated per set, each named identity at most once.
+ * Most sides of rules are a list of atoms: any of them will do. For those, each atom has a posting
+ * list of rules, and a row is the union over the atoms of its set; an atom with many rules (`any`)
+ * has a ready row that is or-ed in whole. Sides with `all` or `not` are evaluated per set, each
+ * named identity at most once.
  */
 #include "policy/rows.h"
 
@@ -13,8 +14,8 @@ enum { ATOMS_FLAT_MAX = 256 }; /* a side with more is evaluated instead */
 
 /* One side (from or to) of all rules. */
 struct postings {
-	struct numbers *by_atom; /* rules, per atom */
-	uint64_t **dense;	 /* per atom: a ready row, or NULL */
+	struct numbers *by_atom;  /* rules, per atom */
+	uint64_t **dense;	  /* per atom: a ready row, or NULL */
 	struct numbers evaluated; /* rules whose side is no plain list */
 };
 
@@ -26,8 +27,8 @@ struct filling {
 	uint64_t *rows;
 	bool is_to;
 	struct postings postings;
-	/* The set at hand: an atom is in it when its mark is the set's number + 1; the value of a named identity is
-	 * known when its mark is. */
+	/* The set at hand: an atom is in it when its mark is the set's number + 1; the value of a
+	 * named identity is known when its mark is. */
 	uint32_t *atom_marks, *name_marks;
 	bool *name_values;
 	uint32_t mark;
@@ -188,8 +189,12 @@ static int fill_side(struct filling *f, bool is_to)
 int rows_fill(const struct policy *policy, const uint32_t *rules, size_t n_rules,
 	      const struct matching *matching, uint64_t *rows, size_t n_words)
 {
-	struct filling f = {.policy = policy, .rules = rules, .n_rules = n_rules,
-			    .n_words = n_words, .matching = matching, .rows = rows};
+	struct filling f = {.policy = policy,
+			    .rules = rules,
+			    .n_rules = n_rules,
+			    .n_words = n_words,
+			    .matching = matching,
+			    .rows = rows};
 	f.atom_marks = calloc(policy->n_atoms + 1, sizeof(*f.atom_marks));
 	f.name_marks = calloc(policy->n_identities + 1, sizeof(*f.name_marks));
 	f.name_values = calloc(policy->n_identities + 1, sizeof(*f.name_values));

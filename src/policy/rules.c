@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One rule, as the file has it. Its keys come in any order, and what `allow` may hold depends on `app`, so the first pass
- * takes what stands alone and remembers the nodes of the rest.
+ * One rule, as the file has it. Its keys come in any order, and what `allow` may hold depends on
+ * `app`, so the first pass takes what stands alone and remembers the nodes of the rest.
  */
 #include "policy/rules.h"
 
@@ -82,7 +82,8 @@ static void read_operator(struct loading *l, const yaml_node_t *node, struct exp
 	};
 	size_t n = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
 	if (n == 1)
-		(void)read_map(l, node, "a selector", keys, r); /* which of the two is in the tree */
+		(void)read_map(l, node, "a selector", keys,
+			       r); /* which of the two is in the tree */
 	else
 		complain_at(l, node, NULL, "a selector mapping has one key: `all` or `not`");
 }
@@ -232,10 +233,10 @@ static void read_port(struct loading *l, const yaml_node_t *node, void *target)
 {
 	struct rule *rule = &((struct rule_reading *)target)->rule;
 	struct port_range range;
-	if (!node_is_scalar(node) ||
-	    !parse_ports((const char *)node->data.scalar.value, &range)) {
-		complain_at(l, node, NULL,
-			    "a port is 1..65535, a list of ports, or a range such as \"8000-8100\"");
+	if (!node_is_scalar(node) || !parse_ports((const char *)node->data.scalar.value, &range)) {
+		complain_at(
+			l, node, NULL,
+			"a port is 1..65535, a list of ports, or a range such as \"8000-8100\"");
 		return;
 	}
 	if (rule->n_ports == PORTS_MAX) {
@@ -285,8 +286,9 @@ static void read_tls(struct loading *l, const yaml_node_t *node, void *target)
 static void read_log(struct loading *l, const yaml_node_t *node, void *target)
 {
 	static const struct word words[] = {
-		{"none", LOG_NONE},	{"violations", LOG_VIOLATIONS}, {"all", LOG_ALL},
-		{"sample 1/N", LOG_SAMPLE}, {NULL, 0},
+		{"none", LOG_NONE}, {"violations", LOG_VIOLATIONS},
+		{"all", LOG_ALL},   {"sample 1/N", LOG_SAMPLE},
+		{NULL, 0},
 	};
 	struct rule *rule = &((struct rule_reading *)target)->rule;
 	unsigned word;
@@ -329,8 +331,9 @@ static void read_respond(struct loading *l, const yaml_node_t *node, void *targe
 	size_t errors = l->diags->n_errors;
 	read_one_or_list(l, node, read_response, &seen);
 	if (seen != 3 && errors == l->diags->n_errors)
-		complain_at(l, node, NULL,
-			    "`respond` other than [log, refuse] is not supported by this version yet");
+		complain_at(
+			l, node, NULL,
+			"`respond` other than [log, refuse] is not supported by this version yet");
 }
 
 static void read_mode(struct loading *l, const yaml_node_t *node, void *target)
@@ -340,12 +343,24 @@ static void read_mode(struct loading *l, const yaml_node_t *node, void *target)
 		((struct rule_reading *)target)->rule.mode = (int)word;
 }
 
+/* Exactly n digits. */
+static bool parse_digits(const char *text, size_t n, int *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		*out = *out * 10 + (text[i] - '0');
+	}
+	return true;
+}
+
 bool date_parse(const char *text, int *year, int *month, int *day)
 {
 	static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	char end;
 	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' ||
-	    sscanf(text, "%4d-%2d-%2d%c", year, month, day, &end) != 3)
+	    !parse_digits(text, 4, year) || !parse_digits(text + 5, 2, month) ||
+	    !parse_digits(text + 8, 2, day))
 		return false;
 	if (*year < 1970 || *month < 1 || *month > 12 || *day < 1)
 		return false;
@@ -371,8 +386,8 @@ static void read_expires(struct loading *l, const yaml_node_t *node, void *targe
 		return;
 	}
 	rule->has_expires = true;
-	rule->is_expired = date_days(rule->expires_year, rule->expires_month, rule->expires_day) <
-			   l->today;
+	rule->is_expired =
+		date_days(rule->expires_year, rule->expires_month, rule->expires_day) < l->today;
 	struct place place = place_of(l, node);
 	if (rule->is_expired)
 		complain(l, &place, DIAG_WARNING, NULL, "this rule has expired and is inactive");
@@ -430,7 +445,8 @@ static void check_presence(struct loading *l, const yaml_node_t *node, const str
 	if (!(seen & SEEN_TO))
 		complain_at(l, node, NULL, "rule `%s` needs `to`", name);
 	if (!r->allow == !r->deny)
-		complain_at(l, node, NULL, "rule `%s` needs exactly one of `allow` and `deny`", name);
+		complain_at(l, node, NULL, "rule `%s` needs exactly one of `allow` and `deny`",
+			    name);
 }
 
 static void read_action(struct loading *l, struct rule_reading *r)
@@ -456,7 +472,8 @@ static void check_tls(struct loading *l, const struct rule_reading *r)
 	if (app_is_raw(rule->app) && rule->tls != TLS_ANY)
 		complain_at(l, r->tls, NULL, "`tls` needs an application: `%s` is not read",
 			    app_name(rule->app));
-	else if (rule->action == RULE_DENY && (!rule_is_constrained(rule) || rule->tls == TLS_REQUIRE))
+	else if (rule->action == RULE_DENY &&
+		 (!rule_is_constrained(rule) || rule->tls == TLS_REQUIRE))
 		complain_at(l, r->tls, NULL,
 			    "on a deny rule `tls` is `any` or `forbid`, beside constraints");
 }

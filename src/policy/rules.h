@@ -9,9 +9,11 @@
 void rule_read(struct loading *l, const yaml_node_t *node, void *target);
 void identities_read(struct loading *l, const yaml_node_t *node, void *target);
 void expr_read(struct loading *l, const yaml_node_t *node, struct expr *out);
-/* src/policy/constraint.c: the list of an `allow` or `deny` whose application is known. False: an error was reported. */
+/* src/policy/constraint.c: the list of an `allow` or `deny` whose application is known. False: an
+ * error was reported. */
 bool constraints_read(struct loading *l, const yaml_node_t *node, struct rule *rule);
-/* What holds between rules: names resolve, nothing swallows a constraint, nothing can never apply. src/policy/lint.c */
+/* What holds between rules: names resolve, nothing swallows a constraint, nothing can never apply.
+ * src/policy/lint.c */
 void policy_lint(struct loading *l);
 
 /* Days since 1970-01-01, or false for what is no date. */

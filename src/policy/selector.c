@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* 198.18.0.0/15 (benchmarking) is not in the list on purpose: it serves as a stand-in for the internet in tests. */
+/* 198.18.0.0/15 (benchmarking) is not in the list on purpose: it serves as a stand-in for the
+ * internet in tests. */
 const struct private_prefix private_prefixes[] = {
-	{"0.0.0.0/8"},	    {"10.0.0.0/8"}, {"100.64.0.0/10"}, {"127.0.0.0/8"}, {"169.254.0.0/16"},
-	{"172.16.0.0/12"},  {"192.168.0.0/16"}, {"224.0.0.0/4"}, {"255.255.255.255/32"},
-	{"::/128"}, {"::1/128"}, {"fc00::/7"},	 {"fe80::/10"}, {"ff00::/8"},
+	{"0.0.0.0/8"},		{"10.0.0.0/8"},	   {"100.64.0.0/10"},  {"127.0.0.0/8"},
+	{"169.254.0.0/16"},	{"172.16.0.0/12"}, {"192.168.0.0/16"}, {"224.0.0.0/4"},
+	{"255.255.255.255/32"}, {"::/128"},	   {"::1/128"},	       {"fc00::/7"},
+	{"fe80::/10"},		{"ff00::/8"},
 };
 const size_t n_private_prefixes = sizeof(private_prefixes) / sizeof(private_prefixes[0]);
 
@@ -100,9 +102,9 @@ static int split(struct atom *atom, const char *value, char separator)
 static int fill_cidr(struct atom *atom, const char *value, const char *text, struct error *err)
 {
 	if (!ip_prefix_parse(value, &atom->addr, &atom->length))
-		return error_set(err, -EINVAL,
-				 "selector `%s`: not an address or address/length without host bits",
-				 text);
+		return error_set(
+			err, -EINVAL,
+			"selector `%s`: not an address or address/length without host bits", text);
 	char address[IP_ADDR_TEXT];
 	bool v4 = ip_addr_is_v4(&atom->addr) && atom->length >= 96;
 	free(atom->text);
@@ -145,8 +147,8 @@ static int fill_atom(struct atom *atom, const char *value, const char *text, str
 	return e;
 }
 
-static int add_atom(struct policy *policy, enum atom_kind kind, const char *value,
-		    const char *text, struct expr *out, struct error *err)
+static int add_atom(struct policy *policy, enum atom_kind kind, const char *value, const char *text,
+		    struct expr *out, struct error *err)
 {
 	struct atom atom = {.kind = kind, .text = strdup(text)};
 	int e = atom.text ? fill_atom(&atom, value, text, err) : -ENOMEM;
@@ -184,7 +186,8 @@ static int parse_prefixed(struct policy *policy, const char *text, size_t n_kind
 	}
 	if (strncmp(text, "fqdn:", 5) == 0)
 		return error_set(err, -EINVAL,
-				 "selector `%s`: `fqdn:` is not supported by this version yet", text);
+				 "selector `%s`: `fqdn:` is not supported by this version yet",
+				 text);
 	return error_set(err, -EINVAL, "selector `%s`: unknown kind `%.*s`", text, (int)n_kind,
 			 text);
 }
@@ -193,7 +196,7 @@ static int parse_plain(struct policy *policy, const char *text, struct expr *out
 {
 	for (size_t i = 0; i < N_PLAIN_KINDS; i++)
 		if (strcmp(plain_kinds[i].name, text) == 0)
-			return add_atom(policy, plain_kinds[i].kind, NULL, text, out, err);
+			return add_atom(policy, plain_kinds[i].kind, "", text, out, err);
 	const char *slash = strchr(text, '/');
 	if (slash && !strchr(slash + 1, '/'))
 		return add_atom(policy, ATOM_SERVICE, text, text, out, err);
@@ -271,8 +274,8 @@ const char *selector_hint(const char *text, char *room, size_t n)
 bool selector_resolve(const struct policy *policy, struct expr *expr, const struct expr **unknown)
 {
 	if (expr->kind == EXPR_NAMED) {
-		expr->number = strmap_find(&policy->identity_numbers, expr->name,
-					   strlen(expr->name));
+		expr->number =
+			strmap_find(&policy->identity_numbers, expr->name, strlen(expr->name));
 		*unknown = expr;
 		return expr->number != STRMAP_NONE;
 	}
@@ -334,8 +337,8 @@ static bool touch(const char *a, const char *b)
 	return covers_text(a, b) || covers_text(b, a);
 }
 
-/* A pattern that matches the text of another one covers it only when that text is literal or the pattern takes any
- * text in the places of the other's wildcards, which * alone surely does. */
+/* A pattern that matches the text of another one covers it only when that text is literal or the
+ * pattern takes any text in the places of the other's wildcards, which * alone surely does. */
 static bool surely_covers(const char *pattern, const char *text)
 {
 	if (strcmp(pattern, text) == 0 || strcmp(pattern, "*") == 0)
@@ -357,7 +360,8 @@ bool atoms_overlap(const struct atom *a, const struct atom *b)
 {
 	if (a == b || a->kind == ATOM_ANY || b->kind == ATOM_ANY)
 		return true;
-	if ((a->kind == ATOM_INTERNET && is_public(b)) || (b->kind == ATOM_INTERNET && is_public(a)))
+	if ((a->kind == ATOM_INTERNET && is_public(b)) ||
+	    (b->kind == ATOM_INTERNET && is_public(a)))
 		return true;
 	if (a->kind != b->kind)
 		return false;

@@ -2,9 +2,9 @@
 /*
  * Selectors: who a rule speaks of.
  *
- *	any  host  internet  @NAME  PROJECT/SERVICE  container:GLOB  image:GLOB  label:KEY=GLOB  network:GLOB  cidr:PREFIX
- *	not:SELECTOR                      all but those
- *	[A, B]  {all: [A, B]}  {not: A}   one of, all of, none of
+ *	any  host  internet  @NAME  PROJECT/SERVICE  container:GLOB  image:GLOB  label:KEY=GLOB
+ *network:GLOB  cidr:PREFIX not:SELECTOR                      all but those [A, B]  {all: [A, B]}
+ *{not: A}   one of, all of, none of
  *
  * PROJECT and SERVICE are globs; "blog/ *" without the space is every service of blog.
  */
@@ -23,14 +23,16 @@ bool selector_resolve(const struct policy *policy, struct expr *expr, const stru
 /* As text, lists in brackets: for people. */
 void selector_describe(const struct policy *policy, const struct expr *expr, FILE *out);
 
-/* May both describe one and the same address? Errs towards yes only where one pattern covers the other. */
+/* May both describe one and the same address? Errs towards yes only where one pattern covers the
+ * other. */
 bool atoms_overlap(const struct atom *a, const struct atom *b);
 /* Does everything that b describes fit a, too? False when in doubt. */
 bool atom_covers(const struct atom *a, const struct atom *b);
 /* One address and no pattern: two different ones never overlap. */
 bool atom_is_exact(const struct atom *atom);
 
-/* Addresses that are nobody's on the internet (RFC 1918, 6598, 4193, link-local, loopback, multicast, reserved). */
+/* Addresses that are nobody's on the internet (RFC 1918, 6598, 4193, link-local, loopback,
+ * multicast, reserved). */
 struct private_prefix {
 	const char *text;
 };

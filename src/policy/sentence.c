@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A sentence goes three ways from here: is it one (check), does the policy agree (run), and why (explain). All three parse it
- * alike and put the same questions to the image that the engine would: connection, application, request.
+ * A sentence goes three ways from here: is it one (check), does the policy agree (run), and why
+ * (explain). All three parse it alike and put the same questions to the image that the engine
+ * would: connection, application, request.
  */
 #include "policy/sentence.h"
 
@@ -33,7 +34,7 @@ struct fact {
 struct sentence {
 	char *copy;
 	char *from, *to;
-	int port; /* or PORT_NONE */
+	int port;    /* or PORT_NONE */
 	uint8_t app; /* POLICY_APP_NONE: only the connection is asked about */
 	struct fact facts[FACTS_MAX];
 	size_t n_facts;
@@ -111,8 +112,8 @@ static bool is_selector(const char *text)
 	struct policy *scratch = calloc(1, sizeof(*scratch));
 	struct expr expr = {0};
 	struct ip_addr addr;
-	bool good = scratch && (ip_addr_parse(text, &addr) ||
-				selector_parse(scratch, text, &expr, NULL) == 0);
+	bool good = scratch &&
+		    (ip_addr_parse(text, &addr) || selector_parse(scratch, text, &expr, NULL) == 0);
 	expr_fini(&expr);
 	policy_free(scratch);
 	return good;
@@ -138,7 +139,8 @@ static bool parse_port_number(const char *text, int *port)
 	return true;
 }
 
-/* An address or a prefix keeps its colons; else the last one begins a port if what is before it can stand alone. */
+/* An address or a prefix keeps its colons; else the last one begins a port if what is before it can
+ * stand alone. */
 static int parse_port(struct sentence *s, struct error *err)
 {
 	struct ip_addr addr;
@@ -266,7 +268,6 @@ struct asking {
 	/* explain: what to do with the event while its values are there */
 	void (*on_event)(struct asking *a, const struct dis_event *event);
 	FILE *out;
-	const struct policy *policy;
 };
 
 static void no_edit(void *ctx, size_t offset, struct bytes replacement)
@@ -279,7 +280,8 @@ static void no_event(void *ctx, const struct dis_event *event)
 	(void)ctx, (void)event; /* only whether it can be said is asked */
 }
 
-/* The event with the sentence's facts, which stand in for what the request says of the same fields. */
+/* The event with the sentence's facts, which stand in for what the request says of the same fields.
+ */
 static struct dis_event add_facts(const struct sentence *s, const struct dis_event *event,
 				  struct dis_value values[DIS_VALUES_MAX + FACTS_MAX])
 {
@@ -303,15 +305,18 @@ static struct dis_event add_facts(const struct sentence *s, const struct dis_eve
 
 static bool is_denied_by_default(const struct policy_decision *d)
 {
-	return d->verdict == VERDICT_DENY && d->rule == POLICY_NO_RULE && d->reason == REASON_DEFAULT;
+	return d->verdict == VERDICT_DENY && d->rule == POLICY_NO_RULE &&
+	       d->reason == REASON_DEFAULT;
 }
 
-/* Strictly first. Where only what was not stated may have kept an allow from holding, that is assumed. */
+/* Strictly first. Where only what was not stated may have kept an allow from holding, that is
+ * assumed. */
 static void judge_said(struct asking *a, struct dis_event *event)
 {
 	uint8_t app = a->sentence->app;
 	judge_event(a->image, &a->subject, &a->candidates, app, event, &a->decision);
-	if (!is_denied_by_default(&a->decision) || event->flags & DIS_UNPROVEN)
+	if (event->kind != DIS_REQUEST || !is_denied_by_default(&a->decision) ||
+	    event->flags & DIS_UNPROVEN)
 		return;
 	struct policy_decision assumed;
 	event->flags |= JUDGE_ASSUMES;
@@ -339,8 +344,15 @@ static void on_said(void *ctx, const struct dis_event *said)
 		a->on_event(a, &event);
 }
 
-static bool say(const struct sentence *s, void (*event)(void *, const struct dis_event *), void *ctx)
+/* Facts without a request are a login. */
+static bool say(const struct sentence *s, void (*event)(void *, const struct dis_event *),
+		void *ctx)
 {
+	static const struct dis_event login = {.kind = DIS_SESSION};
+	if (!s->request) {
+		event(ctx, &login);
+		return true;
+	}
 	const struct dis_sink sink = {.event = event, .edit = no_edit, .ctx = ctx};
 	return dissectors[s->app]->say(bytes_str(s->request), &sink);
 }
@@ -355,8 +367,9 @@ static int check_rule_name(const struct policy *policy, const char *by, struct e
 	struct suggestion s = {.word = by};
 	for (size_t i = 0; i < policy->n_rules; i++)
 		suggestion_offer(&s, policy->rules[i].name);
-	return error_set(err, -EINVAL, s.best ? "no rule is called `%s`; did you mean `%s`?"
-					      : "no rule is called `%s`",
+	return error_set(err, -EINVAL,
+			 s.best ? "no rule is called `%s`; did you mean `%s`?"
+				: "no rule is called `%s`",
 			 by, s.best);
 }
 
@@ -422,7 +435,8 @@ static bool speaks_of(const struct asking *a, uint32_t number)
 	       rule->app == a->sentence->app;
 }
 
-/* Of the rules that speak of the pair: the expected one's port; else, if every allow names ports, the first allow's. */
+/* Of the rules that speak of the pair: the expected one's port; else, if every allow names ports,
+ * the first allow's. */
 static const struct image_rule *rule_with_port(const struct asking *a)
 {
 	const struct image_rule *found = NULL;
@@ -493,7 +507,7 @@ static int ask(struct asking *a, struct error *err)
 	if (is_settled(&a->decision) || s->app >= n_dissectors)
 		return 0;
 	policy_decide_app(a->image, &a->subject, &a->candidates, s->app, &a->decision);
-	if (is_settled(&a->decision) || !s->request)
+	if (is_settled(&a->decision) || (!s->request && s->n_facts == 0))
 		return 0;
 	a->has_event = false;
 	if (!say(s, on_said, a))
@@ -593,13 +607,15 @@ static int try_pair(const struct policy *policy, const struct policy_image *imag
 {
 	struct error err = {.text = ""};
 	struct ip_addr a, b;
-	struct asking asking = {.image = image, .sentence = &t->sentence, .policy = policy};
+	struct asking asking = {.image = image, .sentence = &t->sentence};
 	if (!member_address(image, from, &a) || !member_address(image, to, &b)) {
 		if (report)
-			fprintf(report, "%s: no address is left that is only `internet`\n", t->text);
+			fprintf(report, "%s: no address is left that is only `internet`\n",
+				t->text);
 		return 0;
 	}
-	struct policy_owner from_owner = policy_owner(image, &a), to_owner = policy_owner(image, &b);
+	struct policy_owner from_owner = policy_owner(image, &a),
+			    to_owner = policy_owner(image, &b);
 	set_subject(&asking, &from_owner, &to_owner);
 	int e = ask(&asking, &err);
 	if (e < 0)
@@ -754,7 +770,8 @@ static void tell_event(struct asking *a, const struct dis_event *event)
 	tell(a, event, a->out);
 }
 
-/* The pair was asked about; says what came out and why. The request is said once more, since its values are gone. */
+/* The pair was asked about; says what came out and why. The request is said once more, since its
+ * values are gone. */
 static void explain(struct asking *a, FILE *out)
 {
 	fputs("  ", out);
@@ -822,7 +839,7 @@ static int explain_live(const struct policy *policy, const struct policy_image *
 			const struct sentence *s, FILE *out, struct error *err)
 {
 	struct policy_owner from, to;
-	struct asking a = {.image = live, .sentence = s, .policy = policy};
+	struct asking a = {.image = live, .sentence = s};
 	int e = live_owner(live, s->from, &from, err);
 	if (e == 0)
 		e = live_owner(live, s->to, &to, err);
@@ -835,8 +852,7 @@ static int explain_members(const struct policy *policy, const struct policy_imag
 	int e = 0;
 	for (size_t i = 0; i < t->from.n; i++) {
 		for (size_t j = 0; j < t->to.n && e == 0; j++) {
-			struct asking a = {.image = image, .sentence = &t->sentence,
-					   .policy = policy};
+			struct asking a = {.image = image, .sentence = &t->sentence};
 			struct ip_addr x, y;
 			if (!member_address(image, &t->from.members[i], &x) ||
 			    !member_address(image, &t->to.members[j], &y))

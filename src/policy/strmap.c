@@ -31,8 +31,8 @@ static struct strmap_slot *slot_for(const struct strmap *map, uint64_t hash, con
 	size_t mask = map->n_slots - 1;
 	for (size_t i = hash & mask;; i = (i + 1) & mask) {
 		struct strmap_slot *s = &map->slots[i];
-		if (!s->key || (s->hash == hash && s->length == length &&
-				memcmp(s->key, key, length) == 0))
+		if (!s->key ||
+		    (s->hash == hash && s->length == length && memcmp(s->key, key, length) == 0))
 			return s;
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a text to the number given to it, in the order of arrival: how selectors, names and strings are made unique while
- * a policy is loaded and compiled. Control path only; keys come from the administrator's files and Docker's names.
+ * From a text to the number given to it, in the order of arrival: how selectors, names and strings
+ * are made unique while a policy is loaded and compiled. Control path only; keys come from the
+ * administrator's files and Docker's names.
  */
 #ifndef POLICY_STRMAP_H
 #define POLICY_STRMAP_H

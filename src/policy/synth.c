@@ -169,10 +169,12 @@ static int make_endpoint(struct cast *cast, const struct policy *policy, const s
 	if (r == 0)
 		r = finish_endpoint(cast, &e, &at, party, err);
 	if (r == 0) {
-		const struct identity_endpoint *made = &cast->ids.endpoints[cast->ids.n_endpoints - 1];
+		const struct identity_endpoint *made =
+			&cast->ids.endpoints[cast->ids.n_endpoints - 1];
 		if (!holds(policy, expr, made, &made->addresses[0]))
 			r = error_set(err, -EINVAL,
-				      "no endpoint can be made up for this selector: name one of its members");
+				      "no endpoint can be made up for this selector: name one of "
+				      "its members");
 	}
 	identity_endpoint_fini(&e);
 	free(at.network);
@@ -189,8 +191,7 @@ static int cast_known(const struct cast *cast, const struct policy *policy, cons
 		if (e->n_addresses == 0 || strncmp(e->id, "made-up-", 8) == 0 ||
 		    !holds(policy, expr, e, &e->addresses[0]))
 			continue;
-		const struct member member = {.kind = MEMBER_ADDRESS,
-					      .addr = e->addresses[0].addr};
+		const struct member member = {.kind = MEMBER_ADDRESS, .addr = e->addresses[0].addr};
 		return add_member(party, &member, err);
 	}
 	return -ENOENT;
@@ -344,7 +345,8 @@ static struct ip_addr address_plus(const struct ip_addr *base, uint64_t n)
 	return out;
 }
 
-/* An address whose longest prefix is the member's own, if one of the probes finds it; else any in it. */
+/* An address whose longest prefix is the member's own, if one of the probes finds it; else any in
+ * it. */
 static struct ip_addr cidr_address(const struct policy_image *image, const struct member *m)
 {
 	unsigned host_bits = 128u - m->length;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Endpoints for sentences: whoever a selector names, made up or taken from the inventory. A cast holds all of them, so that one
- * compiled image serves all sentences of a policy. Addresses come from 240.0.0.0/8, which no network uses.
+ * Endpoints for sentences: whoever a selector names, made up or taken from the inventory. A cast
+ * holds all of them, so that one compiled image serves all sentences of a policy. Addresses come
+ * from 240.0.0.0/8, which no network uses.
  */
 #ifndef POLICY_SYNTH_H
 #define POLICY_SYNTH_H

@@ -12,7 +12,7 @@ struct writer {
 	struct half *half;
 	uint8_t *data; /* of byte `seq` */
 	uint32_t seq;
-	uint32_t stored; /* bytes newly stored */
+	uint32_t limit; /* of half->kept */
 	bool rewritten, is_old, is_full;
 };
 
@@ -32,9 +32,12 @@ static void put_right(struct writer *w, const struct chunk *c, uint32_t from, ui
 /* Links a new empty chunk behind prev (FLOW_NIL: in front). */
 static uint32_t link_chunk(struct writer *w, uint32_t prev, uint32_t seq)
 {
+	if (w->half->kept + CHUNK_BYTES > w->limit)
+		return FLOW_NIL;
 	uint32_t index = chunk_get(w->pool);
 	if (index == FLOW_NIL)
 		return FLOW_NIL;
+	w->half->kept += CHUNK_BYTES;
 	struct chunk *all = w->pool->chunks;
 	all[index].seq = seq;
 	if (prev == FLOW_NIL) {
@@ -78,7 +81,6 @@ static bool store(struct writer *w, uint32_t *prev, uint32_t from, uint32_t to)
 			n = CHUNK_DATA - c->n;
 		memcpy(c->data + c->n, w->data + (from - w->seq), n);
 		c->n += n;
-		w->stored += n;
 		from += n;
 	}
 	return true;
@@ -161,6 +163,9 @@ static void write_range(struct writer *w, uint32_t seq, uint32_t end)
  */
 static void advance(struct chunk_pool *pool, struct half *h)
 {
+	/* Nearly always nothing lies ahead; only then it is worth a walk. */
+	if (h->last == FLOW_NIL || !seq_after(chunk_end(&pool->chunks[h->last]), h->next))
+		return;
 	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
 		const struct chunk *c = &pool->chunks[i];
 		if (seq_after(c->seq, h->next))
@@ -169,19 +174,30 @@ static void advance(struct chunk_pool *pool, struct half *h)
 	}
 }
 
+/* What a half may take of the pool: less, the less is left, so that no crowd of connections takes
+ * all of it from the others. What fills a gap always finds room that early segments cannot take. */
+static uint32_t limit_of(const struct chunk_pool *pool, bool is_early)
+{
+	uint64_t left = (uint64_t)(pool->n_chunks - pool->n_used) * CHUNK_BYTES;
+	uint64_t share = is_early ? left / 8 : left / 2;
+	uint64_t most = is_early ? REASM_KEPT_MAX / 2 : REASM_KEPT_MAX;
+	return (uint32_t)(share < most ? share : most);
+}
+
 struct reasm_result reasm_write(struct chunk_pool *pool, struct half *h, uint32_t seq,
 				uint8_t *data, uint32_t n)
 {
 	struct reasm_result result = {.status = REASM_OK};
 	if (n == 0)
 		return result;
-	if (h->kept + n > REASM_KEPT_MAX && h->skip == 0) {
-		result.status = REASM_FULL;
-		return result;
-	}
-	struct writer w = {.pool = pool, .half = h, .data = data, .seq = seq};
+	struct writer w = {
+		.pool = pool,
+		.half = h,
+		.data = data,
+		.seq = seq,
+		.limit = limit_of(pool, seq_after(seq, h->next)),
+	};
 	write_range(&w, seq, seq + n);
-	h->kept += w.stored;
 	if (w.is_full) {
 		/* What was stored so far stays: it is canonical, and comes again with the rest. */
 		result.status = REASM_FULL;
@@ -275,8 +291,7 @@ static void drop_first(struct chunk_pool *pool, struct half *h)
 	h->first = pool->chunks[i].next;
 	if (h->first == FLOW_NIL)
 		h->last = FLOW_NIL;
-	if (!pool->chunks[i].is_void)
-		h->kept -= pool->chunks[i].n;
+	h->kept -= CHUNK_BYTES;
 	chunk_put(pool, i);
 }
 

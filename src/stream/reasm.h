@@ -14,16 +14,17 @@
 #include "stream/chunk.h"
 
 enum {
-	REASM_KEPT_MAX = 1 << 20, /* bytes kept per half: an honest window of units; more is dropped
-				     and comes again */
+	/* What the chunks of a half may take of the pool, full or not: an honest window of units,
+	 * and no longer list than can be walked per packet. More is dropped and comes again. */
+	REASM_KEPT_MAX = 1 << 21,
 	REASM_AHEAD_MAX = 1 << 22, /* how far beyond `next` a segment may lie where the receiver's
 				      window is not known */
 };
 
 enum reasm_status {
 	REASM_OK,
-	REASM_FULL, /* pool or REASM_KEPT_MAX exhausted: drop the segment, nothing of it counts as
-		       received */
+	REASM_FULL, /* the half's share of the pool is used up: drop the segment, nothing of it
+		       counts as received */
 };
 
 struct reasm_result {

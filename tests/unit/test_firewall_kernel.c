@@ -190,8 +190,7 @@ static void assert_switches(const char *bridge, unsigned v4, unsigned v6)
 	ck_assert_uint_eq(s.ipv6, v6);
 }
 
-/* ---- applying, checking, removing
- * --------------------------------------------------------------------------------------- */
+/* ---- applying, checking, removing ---- */
 
 START_TEST(applying_twice_is_the_same)
 {
@@ -533,8 +532,7 @@ START_TEST(traffic_of_others_meets_no_queue)
 }
 END_TEST
 
-/* ---- an engine that accepts everything
- * ------------------------------------------------------------------------------------ */
+/* ---- an engine that accepts everything ---- */
 
 /* Counters: written by its thread, read after the traffic. */
 static struct accepter {

@@ -6,12 +6,13 @@
 #include "identity/inventory.h"
 
 /*
- * The little world of these tests. blog is managed; far is not. 198.18.9.9 and 198.18.1.200 are nobody's: the first anywhere, the
- * second within blog.
+ * The little world of these tests. blog is managed; far is not. 198.18.9.9 and 198.18.1.200 are
+ * nobody's: the first anywhere, the second within blog.
  */
 static const char world[] =
 	"networks:\n"
-	"- {name: blog, bridge: br-blog, project: blog, subnets: [198.18.1.0/24], gateways: [198.18.1.1]}\n"
+	"- {name: blog, bridge: br-blog, project: blog, subnets: [198.18.1.0/24], gateways: "
+	"[198.18.1.1]}\n"
 	"- {name: far, bridge: br-far, subnets: [198.18.2.0/24], gateways: [198.18.2.1]}\n"
 	"endpoints:\n"
 	"- {ip: 198.18.1.2, container: web-1, project: blog, service: web, image: 'nginx:1',\n"
@@ -20,9 +21,9 @@ static const char world[] =
 	"- {ip: 198.18.2.2, container: far-1, project: far, service: web, networks: [far]}\n"
 	"- {ip: 198.19.0.5, container: vm}\n";
 
-#define WEB "198.18.1.2"
-#define DB  "198.18.1.3"
-#define OUT "198.18.9.9"
+#define WEB	   "198.18.1.2"
+#define DB	   "198.18.1.3"
+#define OUT	   "198.18.9.9"
 
 #define HEAD	   "version: 1\nmanage: [network:blog]\n"
 #define PAIR(rest) "- {from: blog/web, to: blog/db, " rest "}\n"
@@ -39,56 +40,65 @@ struct question {
 	enum stage stage;
 	uint8_t app;
 	const char *values; /* "method=GET path=/a path=/b" */
-	const char *want;   /* "verdict rule reason mode", then " final" " log" " silent" " apps=" */
+	const char *want; /* "verdict rule reason mode", then " final" " log" " silent" " apps=" */
 };
 
 static const char two_modes[] =
-	HEAD "rules:\n"
-	     PAIR("name: soft, app: web, mode: shadow, deny: [{paths: /s*}]")
-	     PAIR("name: hard, app: web, deny: [{paths: /h*}]")
-	     PAIR("name: ok, app: web, allow: [{methods: GET}]");
-static const char constrained[] =
-	HEAD "rules:\n"
-	     PAIR("name: get, app: web, port: 80, allow: [{methods: [GET, HEAD], paths: [/a/*, /b/**]}, "
-		  "{paths: /c, max_body: 100}]")
-	     PAIR("name: read, app: sql, allow: [{verbs: read, tables: 'wp_*'}, "
-		  "{verbs: drop, unparsed: allow}]")
-	     PAIR("name: no-root, app: sql, deny: [{users: root}]");
+	HEAD "rules:\n" PAIR("name: soft, app: web, mode: shadow, deny: [{paths: /s*}]")
+		PAIR("name: hard, app: web, deny: [{paths: /h*}]")
+			PAIR("name: ok, app: web, allow: [{methods: GET}]");
+static const char constrained[] = HEAD "rules:\n" PAIR(
+	"name: get, app: web, port: 80, allow: [{methods: [GET, HEAD], paths: [/a/*, /b/**]}, "
+	"{paths: /c, max_body: 100}]")
+	PAIR("name: read, app: sql, allow: [{verbs: read, tables: 'wp_*'}, "
+	     "{verbs: drop, unparsed: allow}]")
+		PAIR("name: no-root, app: sql, deny: [{users: root}]");
 static const char shadow_trial[] =
 	HEAD "rules:\n" PAIR("name: try, app: web, mode: shadow, allow: [{methods: GET}]");
-static const char raw[] = HEAD "rules:\n" PAIR("name: all, app: tcp, port: '100-200', allow: true")
-	PAIR("name: ping, app: icmp, allow: true, log: all")
-	PAIR("name: dns, app: names, allow: true, log: sample 1/7")
-	"- {name: out, from: blog/*, to: internet, app: tcp, allow: true}\n"
-	"- {name: in, from: any, to: blog/web, app: tcp, port: 80, allow: true}\n"
-	"- {name: never, from: any, to: blog/web, app: tcp, port: 22, deny: true, log: none}\n";
-static const char raw_and_deny[] =
-	HEAD "rules:\n" PAIR("name: all, app: tcp, allow: true")
+static const char
+	raw
+		[] =
+			HEAD "rules:\n" PAIR("name: all, app: tcp, port: '100-200', allow: true")
+				PAIR("name: ping, app: icmp, allow: true, log: all")
+					PAIR(
+						"name: dns, app: names, allow: true, log: sample "
+						"1/7") "- {name: out, from: blog/*, to: internet, "
+						       "app: tcp, allow: true}\n"
+						       "- {name: in, from: any, to: blog/web, app: "
+						       "tcp, port: 80, allow: true}\n"
+						       "- {name: never, from: any, to: blog/web, "
+						       "app: tcp, port: 22, deny: true, log: "
+						       "none}\n";
+static const char raw_and_deny[] = HEAD "rules:\n" PAIR("name: all, app: tcp, allow: true")
 	PAIR("name: no-admin, app: web, deny: [{paths: /admin}]");
 static const char open_defaults[] =
-	"version: 1\nmanage: [network:blog]\ndefaults: {internal: allow, egress: allow, ingress: allow}\n"
-	"rules:\n" PAIR("name: get, app: web, port: 80, allow: [{methods: GET}]")
-	PAIR("name: no-drop, app: sql, deny: [{verbs: drop}]")
-	"- {name: outside, from: any, to: 'cidr:198.18.9.0/24', app: tcp, port: 25, deny: true}\n";
+	"version: 1\nmanage: [network:blog]\ndefaults: {internal: allow, egress: allow, ingress: "
+	"allow}\n"
+	"rules:\n" PAIR("name: get, app: web, port: 80, allow: [{methods: GET}]") PAIR(
+		"name: no-drop, app: sql, deny: [{verbs: drop}]") "- {name: outside, from: any, "
+								  "to: 'cidr:198.18.9.0/24', app: "
+								  "tcp, port: 25, deny: true}\n";
 static const char tls_choices[] =
 	HEAD "rules:\n" PAIR("name: any, app: web, port: 1, tls: any, allow: [{methods: GET}]")
-	PAIR("name: forbid, app: web, port: 2, allow: [{methods: GET}]")
-	PAIR("name: require, app: web, port: 3, tls: require, allow: true")
-	PAIR("name: plain, app: web, port: 4, allow: true")
-	PAIR("name: closed, app: web, port: 5, tls: forbid, allow: true")
-	PAIR("name: ok, app: web, port: 6, allow: true")
-	PAIR("name: blind, app: web, port: 6, deny: [{paths: /x}]")
-	PAIR("name: ok7, app: web, port: 7, allow: true")
-	PAIR("name: seeing, app: web, port: 7, tls: any, deny: [{paths: /x}]");
-static const char replies[] =
-	HEAD "rules:\n" PAIR("name: fine, app: web, allow: [{methods: GET, status: [200-299, 304]}]")
-	PAIR("name: no-500, app: web, deny: [{status: 500-599}]");
-static const char quiet[] = "version: 1\nmode: shadow\nmanage: [network:blog]\nrules:\n"
-	PAIR("name: strict, app: web, mode: enforce, port: 80, allow: [{methods: GET}]")
+		PAIR("name: forbid, app: web, port: 2, allow: [{methods: GET}]") PAIR(
+			"name: require, app: web, port: 3, tls: require, allow: true")
+			PAIR("name: plain, app: web, port: 4, allow: true") PAIR(
+				"name: closed, app: web, port: 5, tls: forbid, allow: true")
+				PAIR("name: ok, app: web, port: 6, allow: true")
+					PAIR("name: blind, app: web, port: 6, deny: [{paths: /x}]")
+						PAIR("name: ok7, app: web, port: 7, allow: true")
+							PAIR("name: seeing, app: web, port: 7, "
+							     "tls: any, deny: [{paths: /x}]");
+static const char replies[] = HEAD
+	"rules:\n" PAIR("name: fine, app: web, allow: [{methods: GET, status: [200-299, 304]}]")
+		PAIR("name: no-500, app: web, deny: [{status: 500-599}]");
+static const char quiet[] = "version: 1\nmode: shadow\nmanage: [network:blog]\nrules:\n" PAIR(
+	"name: strict, app: web, mode: enforce, port: 80, allow: [{methods: GET}]")
 	PAIR("name: stop, app: sql, mode: enforce, port: 81, deny: [{verbs: drop}]")
-	PAIR("name: watch, app: tcp, port: 82, deny: true, mode: observe");
+		PAIR("name: watch, app: tcp, port: 82, deny: true, mode: observe");
 static const char logged[] = HEAD "rules:\n" PAIR("name: all, app: web, allow: true, log: all");
-static const char lenient[] = "version: 1\nmanage: [network:blog]\ndefaults: {unidentified: allow}\n"
+static const char lenient[] =
+	"version: 1\nmanage: [network:blog]\ndefaults: {unidentified: allow}\n"
 	"rules:\n" PAIR("name: get, app: web, allow: true");
 static const char soft_deny_over_hard_default[] =
 	HEAD "rules:\n" PAIR("name: soft, app: tcp, mode: shadow, port: 9, deny: true");
@@ -98,12 +108,16 @@ static const struct question questions[] = {
 	{raw, DB, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, DB, OUT, IPPROTO_UDP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, OUT, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
-	{raw, OUT, "198.18.2.2", IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "allow - none enforce final"},
+	{raw, OUT, "198.18.2.2", IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "allow - none enforce final"},
 	{raw, "198.18.1.200", "198.18.1.201", IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
 	 "deny - default enforce"},
-	{open_defaults, DB, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "allow - none enforce final"},
-	{open_defaults, WEB, OUT, IPPROTO_TCP, 26, CONNECTION, NO_APP, "", "allow - none enforce final"},
-	{open_defaults, OUT, WEB, IPPROTO_TCP, 26, CONNECTION, NO_APP, "", "allow - none enforce final"},
+	{open_defaults, DB, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "allow - none enforce final"},
+	{open_defaults, WEB, OUT, IPPROTO_TCP, 26, CONNECTION, NO_APP, "",
+	 "allow - none enforce final"},
+	{open_defaults, OUT, WEB, IPPROTO_TCP, 26, CONNECTION, NO_APP, "",
+	 "allow - none enforce final"},
 	/* a default of allow does not swallow what a rule constrains */
 	{open_defaults, WEB, DB, IPPROTO_TCP, 80, CONNECTION, NO_APP, "",
 	 "pending - none enforce apps=web,sql"},
@@ -117,22 +131,28 @@ static const struct question questions[] = {
 	 "deny no-drop rule enforce"},
 	{open_defaults, WEB, DB, IPPROTO_TCP, 81, REQUEST, APP_SQL, "verb=select",
 	 "allow - none enforce"},
-	{open_defaults, WEB, DB, IPPROTO_TCP, 81, APPLICATION, NO_APP, "", "allow - none enforce final"},
+	{open_defaults, WEB, DB, IPPROTO_TCP, 81, APPLICATION, NO_APP, "",
+	 "allow - none enforce final"},
 	/* between externals only explicit denials hold */
 	{open_defaults, "198.18.2.2", OUT, IPPROTO_TCP, 25, CONNECTION, NO_APP, "",
 	 "deny outside rule enforce"},
 	{open_defaults, "198.18.2.2", OUT, IPPROTO_TCP, 26, CONNECTION, NO_APP, "",
 	 "allow - none enforce final"},
 	/* raw rules: ports and protocols */
-	{raw, WEB, DB, IPPROTO_TCP, 99, CONNECTION, NO_APP, "", "pending - none enforce apps=names"},
-	{raw, WEB, DB, IPPROTO_TCP, 100, CONNECTION, NO_APP, "", "allow all rule enforce apps=names"},
+	{raw, WEB, DB, IPPROTO_TCP, 99, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=names"},
+	{raw, WEB, DB, IPPROTO_TCP, 100, CONNECTION, NO_APP, "",
+	 "allow all rule enforce apps=names"},
 	{raw, WEB, DB, IPPROTO_TCP, 200, APPLICATION, APP_WEB, "", "allow all rule enforce final"},
 	{raw, WEB, DB, IPPROTO_TCP, 201, APPLICATION, APP_WEB, "", "deny - wrong-protocol enforce"},
 	{raw, WEB, DB, IPPROTO_TCP, 201, APPLICATION, NO_APP, "", "deny - unidentified enforce"},
-	{raw, WEB, DB, IPPROTO_UDP, 53, CONNECTION, NO_APP, "", "pending - none enforce apps=names"},
+	{raw, WEB, DB, IPPROTO_UDP, 53, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=names"},
 	{raw, WEB, DB, IPPROTO_UDP, 53, APPLICATION, APP_NAMES, "", "allow dns rule enforce log=7"},
-	{raw, WEB, DB, IPPROTO_ICMP, 0, CONNECTION, NO_APP, "", "allow ping rule enforce log=1 replies"},
-	{raw, WEB, DB, IPPROTO_ICMPV6, 0, CONNECTION, NO_APP, "", "allow ping rule enforce log=1 replies"},
+	{raw, WEB, DB, IPPROTO_ICMP, 0, CONNECTION, NO_APP, "",
+	 "allow ping rule enforce log=1 replies"},
+	{raw, WEB, DB, IPPROTO_ICMPV6, 0, CONNECTION, NO_APP, "",
+	 "allow ping rule enforce log=1 replies"},
 	{raw, WEB, DB, 47, 0, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, WEB, OUT, IPPROTO_TCP, 5, CONNECTION, NO_APP, "", "allow out rule enforce final"},
 	{raw, WEB, "10.0.0.1", IPPROTO_TCP, 5, CONNECTION, NO_APP, "", "deny - default enforce"},
@@ -143,15 +163,18 @@ static const struct question questions[] = {
 	/* a raw allow beside a constrained deny: all must be read, what is not read passes */
 	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
 	 "pending - none enforce apps=web"},
-	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_SQL, "", "allow all rule enforce final"},
-	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, APPLICATION, NO_APP, "", "allow all rule enforce final"},
+	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_SQL, "",
+	 "allow all rule enforce final"},
+	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, APPLICATION, NO_APP, "",
+	 "allow all rule enforce final"},
 	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
 	 "pending - none enforce apps=web"},
 	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/admin",
 	 "deny no-admin rule enforce"},
 	{raw_and_deny, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/a",
 	 "allow all rule enforce"},
-	/* constraints: items are OR, keys are AND, values are OR; of lists all to allow, one to deny */
+	/* constraints: items are OR, keys are AND, values are OR; of lists all to allow, one to
+	   deny */
 	{constrained, WEB, DB, IPPROTO_TCP, 80, CONNECTION, NO_APP, "",
 	 "pending - none enforce apps=web,sql"},
 	{constrained, WEB, DB, IPPROTO_TCP, 81, CONNECTION, NO_APP, "",
@@ -160,31 +183,34 @@ static const struct question questions[] = {
 	 "pending - none enforce apps=web"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "method=GET path=/a/x",
 	 "allow get rule enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "method=GET path=/a/x path=/b/y/z",
-	 "allow get rule enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB,
+	 "method=GET path=/a/x path=/b/y/z", "allow get rule enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "method=GET path=/a/x path=/z",
 	 "deny - default enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "method=GET path=/a/x/y",
 	 "deny - default enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "method=get path=/a/x",
 	 "deny - default enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "path=/a/x", "deny - default enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "path=/a/x",
+	 "deny - default enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "path=/c size=100",
 	 "allow get rule enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "path=/c size=101",
 	 "deny - default enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "path=/c", "deny - default enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL, "verb=SELECT tables=wp_a tables=wp_b",
-	 "allow read rule enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL, "verb=select tables=wp_a tables=x",
+	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "path=/c",
 	 "deny - default enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL,
+	 "verb=SELECT tables=wp_a tables=wp_b", "allow read rule enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL,
+	 "verb=select tables=wp_a tables=x", "deny - default enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL, "verb=insert tables=wp_a",
 	 "deny - default enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL, "verb=selec tables=wp_a",
 	 "deny - default enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL, "verb=select tables=wp_a user=root",
-	 "deny no-root rule enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 81, APPLICATION, APP_WEB, "", "deny - wrong-protocol enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_SQL,
+	 "verb=select tables=wp_a user=root", "deny no-root rule enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 81, APPLICATION, APP_WEB, "",
+	 "deny - wrong-protocol enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 81, REQUEST, APP_WEB, "method=GET path=/a/x",
 	 "deny - wrong-protocol enforce"},
 	/* what could not be proven */
@@ -199,47 +225,64 @@ static const struct question questions[] = {
 	/* sessions are judged by what they have */
 	{constrained, WEB, DB, IPPROTO_TCP, 81, SESSION, APP_SQL, "user=root",
 	 "deny no-root rule enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 81, SESSION, APP_SQL, "user=wp", "allow read rule enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 81, SESSION, APP_SQL, "user=wp",
+	 "allow read rule enforce"},
 	/* replies */
 	{replies, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
 	 "pending - none enforce apps=web replies"},
-	{replies, WEB, DB, IPPROTO_TCP, 1, REPLY, APP_WEB, "status=204", "allow fine rule enforce replies"},
-	{replies, WEB, DB, IPPROTO_TCP, 1, REPLY, APP_WEB, "status=404",
-	 "deny - default enforce"},
-	{replies, WEB, DB, IPPROTO_TCP, 1, REPLY, APP_WEB, "status=503", "deny no-500 rule enforce"},
-	{constrained, WEB, DB, IPPROTO_TCP, 80, REPLY, APP_WEB, "status=503", "allow get rule enforce"},
+	{replies, WEB, DB, IPPROTO_TCP, 1, REPLY, APP_WEB, "status=204",
+	 "allow fine rule enforce replies"},
+	{replies, WEB, DB, IPPROTO_TCP, 1, REPLY, APP_WEB, "status=404", "deny - default enforce"},
+	{replies, WEB, DB, IPPROTO_TCP, 1, REPLY, APP_WEB, "status=503",
+	 "deny no-500 rule enforce"},
+	{constrained, WEB, DB, IPPROTO_TCP, 80, REPLY, APP_WEB, "status=503",
+	 "allow get rule enforce"},
 	/* encryption */
-	{tls_choices, WEB, DB, IPPROTO_TCP, 1, OPAQUE, APP_WEB, "opaque=tls", "allow any rule enforce final"},
-	{tls_choices, WEB, DB, IPPROTO_TCP, 2, OPAQUE, APP_WEB, "opaque=tls", "deny - opaque enforce"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 1, OPAQUE, APP_WEB, "opaque=tls",
+	 "allow any rule enforce final"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 2, OPAQUE, APP_WEB, "opaque=tls",
+	 "deny - opaque enforce"},
 	{tls_choices, WEB, DB, IPPROTO_TCP, 3, OPAQUE, APP_WEB, "opaque=tls",
 	 "allow require rule enforce final"},
-	{tls_choices, WEB, DB, IPPROTO_TCP, 3, OPAQUE, APP_WEB, "opaque=tunnel", "deny - opaque enforce"},
-	{tls_choices, WEB, DB, IPPROTO_TCP, 3, REQUEST, APP_WEB, "method=GET", "deny - default enforce"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 3, OPAQUE, APP_WEB, "opaque=tunnel",
+	 "deny - opaque enforce"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 3, REQUEST, APP_WEB, "method=GET",
+	 "deny - default enforce"},
 	{tls_choices, WEB, DB, IPPROTO_TCP, 3, APPLICATION, APP_WEB, "",
 	 "pending - none enforce apps=web"},
-	{tls_choices, WEB, DB, IPPROTO_TCP, 4, APPLICATION, APP_WEB, "", "allow plain rule enforce final"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 4, APPLICATION, APP_WEB, "",
+	 "allow plain rule enforce final"},
 	{tls_choices, WEB, DB, IPPROTO_TCP, 4, OPAQUE, APP_WEB, "opaque=tunnel",
 	 "allow plain rule enforce final"},
 	{tls_choices, WEB, DB, IPPROTO_TCP, 5, APPLICATION, APP_WEB, "",
 	 "pending - none enforce apps=web"},
-	{tls_choices, WEB, DB, IPPROTO_TCP, 5, OPAQUE, APP_WEB, "opaque=tls", "deny - opaque enforce"},
-	{tls_choices, WEB, DB, IPPROTO_TCP, 5, REQUEST, APP_WEB, "method=PUT", "allow closed rule enforce"},
-	{tls_choices, WEB, DB, IPPROTO_TCP, 6, OPAQUE, APP_WEB, "opaque=tls", "deny blind opaque enforce"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 5, OPAQUE, APP_WEB, "opaque=tls",
+	 "deny - opaque enforce"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 5, REQUEST, APP_WEB, "method=PUT",
+	 "allow closed rule enforce"},
+	{tls_choices, WEB, DB, IPPROTO_TCP, 6, OPAQUE, APP_WEB, "opaque=tls",
+	 "deny blind opaque enforce"},
 	{tls_choices, WEB, DB, IPPROTO_TCP, 7, OPAQUE, APP_WEB, "opaque=tls",
 	 "allow ok7 rule enforce final"},
-	/* modes: an enforced deny beats a softer one; a softer one is reported where the rest would pass */
-	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/h", "deny hard rule enforce"},
-	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/s", "deny soft rule shadow"},
+	/* modes: an enforced deny beats a softer one; a softer one is reported where the rest would
+	   pass */
+	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/h",
+	 "deny hard rule enforce"},
+	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/s",
+	 "deny soft rule shadow"},
 	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/s path=/h",
 	 "deny hard rule enforce"},
 	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=PUT path=/s",
 	 "deny - default enforce"},
-	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/", "allow ok rule enforce"},
+	{two_modes, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/",
+	 "allow ok rule enforce"},
 	{soft_deny_over_hard_default, WEB, DB, IPPROTO_TCP, 9, CONNECTION, NO_APP, "",
 	 "deny - default enforce"},
 	/* an allow in shadow is a trial of its constraints */
-	{shadow_trial, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "pending - none shadow apps=web"},
-	{shadow_trial, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=PUT", "deny - default shadow"},
+	{shadow_trial, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "pending - none shadow apps=web"},
+	{shadow_trial, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=PUT",
+	 "deny - default shadow"},
 	{shadow_trial, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_SQL, "",
 	 "deny - wrong-protocol shadow final"},
 	{shadow_trial, WEB, DB, IPPROTO_UDP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
@@ -251,14 +294,17 @@ static const struct question questions[] = {
 	{quiet, WEB, DB, IPPROTO_TCP, 81, REQUEST, APP_SQL, "verb=set", "deny - default shadow"},
 	{quiet, WEB, DB, IPPROTO_TCP, 82, CONNECTION, NO_APP, "", "deny - default shadow final"},
 	/* what is recorded is not offloaded */
-	{logged, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "pending - none enforce apps=web replies"},
+	{logged, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=web replies"},
 	{logged, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
 	 "allow all rule enforce log=1 replies"},
 	{lenient, WEB, DB, IPPROTO_TCP, 1, APPLICATION, NO_APP, "", "allow - none enforce final"},
-	{lenient, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_SQL, "", "deny - wrong-protocol enforce"},
+	{lenient, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_SQL, "",
+	 "deny - wrong-protocol enforce"},
 };
 
-static struct policy_blob compile_with(const struct policy *policy, const char *inventory, long today)
+static struct policy_blob compile_with(const struct policy *policy, const char *inventory,
+				       long today)
 {
 	struct identity_set ids = {0};
 	struct policy_blob blob;
@@ -307,7 +353,7 @@ static void decide(const struct policy_image *image, const struct question *q,
 {
 	static const enum dis_kind kinds[] = {
 		[REQUEST] = DIS_REQUEST, [UNPROVEN] = DIS_REQUEST, [SESSION] = DIS_SESSION,
-		[REPLY] = DIS_REPLY, [OPAQUE] = DIS_OPAQUE,
+		[REPLY] = DIS_REPLY,	 [OPAQUE] = DIS_OPAQUE,
 	};
 	struct dis_value values[8];
 	char text[256];
@@ -332,8 +378,8 @@ static void decide(const struct policy_image *image, const struct question *q,
 static void spell(const struct policy_image *image, const struct policy_decision *d, FILE *f)
 {
 	const char *rule = policy_rule_name(image, d->rule);
-	fprintf(f, "%s %s %s %s", verdict_name(d->verdict), *rule ? rule : "-", reason_name(d->reason),
-		mode_name(d->mode));
+	fprintf(f, "%s %s %s %s", verdict_name(d->verdict), *rule ? rule : "-",
+		reason_name(d->reason), mode_name(d->mode));
 	if (d->is_final)
 		fputs(" final", f);
 	if (d->log_allow)
@@ -383,18 +429,30 @@ static const struct {
 	const char *addr, *name;
 	bool is_known, is_container;
 } owners[] = {
-	{"198.18.1.2", "blog/web", true, true},	 {"198.18.1.3", "blog/db", true, true},
-	{"198.18.1.1", "host", true, false},	 {"198.18.2.1", "host", true, false},
-	{"198.18.1.200", "unknown", false, true}, {"198.18.2.2", "unmanaged", true, false},
-	{"198.18.2.200", "unmanaged", true, false}, {"198.19.0.5", "vm", true, true},
-	{"198.18.9.9", "internet", true, false}, {"8.8.8.8", "internet", true, false},
-	{"2001:4860::1", "internet", true, false}, {"10.9.8.7", "private", true, false},
-	{"172.31.0.1", "private", true, false},	 {"172.32.0.1", "internet", true, false},
-	{"192.168.1.1", "private", true, false}, {"127.0.0.1", "private", true, false},
-	{"169.254.1.1", "private", true, false}, {"100.64.0.1", "private", true, false},
-	{"100.128.0.1", "internet", true, false}, {"fd00::1", "private", true, false},
-	{"fe80::1", "private", true, false},	 {"::1", "private", true, false},
-	{"ff02::1", "private", true, false},	 {"224.0.0.251", "private", true, false},
+	{"198.18.1.2", "blog/web", true, true},
+	{"198.18.1.3", "blog/db", true, true},
+	{"198.18.1.1", "host", true, false},
+	{"198.18.2.1", "host", true, false},
+	{"198.18.1.200", "unknown", false, true},
+	{"198.18.2.2", "unmanaged", true, false},
+	{"198.18.2.200", "unmanaged", true, false},
+	{"198.19.0.5", "vm", true, true},
+	{"198.18.9.9", "internet", true, false},
+	{"8.8.8.8", "internet", true, false},
+	{"2001:4860::1", "internet", true, false},
+	{"10.9.8.7", "private", true, false},
+	{"172.31.0.1", "private", true, false},
+	{"172.32.0.1", "internet", true, false},
+	{"192.168.1.1", "private", true, false},
+	{"127.0.0.1", "private", true, false},
+	{"169.254.1.1", "private", true, false},
+	{"100.64.0.1", "private", true, false},
+	{"100.128.0.1", "internet", true, false},
+	{"fd00::1", "private", true, false},
+	{"fe80::1", "private", true, false},
+	{"::1", "private", true, false},
+	{"ff02::1", "private", true, false},
+	{"224.0.0.251", "private", true, false},
 	{"198.19.0.6", "cidr:198.19.0.0/16", true, false},
 	{"198.19.1.1", "@crm", true, false},
 	{"198.19.1.2", "cidr:198.19.1.0/24", true, false},
@@ -403,9 +461,10 @@ static const struct {
 START_TEST(knows_owners)
 {
 	struct policy *policy = load_good(
-		HEAD "identities: {crm: ['cidr:198.19.1.1/32']}\nrules:\n"
-		     "- {name: a, from: 'cidr:198.19.0.0/16', to: 'cidr:198.19.1.0/24', deny: true}\n"
-		     "- {name: b, from: '@crm', to: any, deny: true}\n");
+		HEAD
+		"identities: {crm: ['cidr:198.19.1.1/32']}\nrules:\n"
+		"- {name: a, from: 'cidr:198.19.0.0/16', to: 'cidr:198.19.1.0/24', deny: true}\n"
+		"- {name: b, from: '@crm', to: any, deny: true}\n");
 	struct policy_blob blob = compile_with(policy, world, 0);
 	struct policy_owner o = owner_of(policy_image_of(&blob), owners[_i].addr);
 	ck_assert_str_eq(policy_identity_name(policy_image_of(&blob), o.identity), owners[_i].name);
@@ -434,9 +493,10 @@ START_TEST(gives_a_disputed_address_to_nobody)
 {
 	struct policy *policy = load_good("version: 1\n");
 	struct policy_blob blob =
-		compile_with(policy, "endpoints: [{ip: 1.1.1.1, container: a, mac: '02:00:00:00:00:01'}, "
-				     "{ip: 1.1.1.1, container: b}, {ips: [1.1.1.2, 1.1.1.2], container: c, "
-				     "networks: [x, y]}]\n",
+		compile_with(policy,
+			     "endpoints: [{ip: 1.1.1.1, container: a, mac: '02:00:00:00:00:01'}, "
+			     "{ip: 1.1.1.1, container: b}, {ips: [1.1.1.2, 1.1.1.2], container: c, "
+			     "networks: [x, y]}]\n",
 			     0);
 	struct policy_owner o = owner_of(policy_image_of(&blob), "1.1.1.1");
 	ck_assert(!o.is_known);
@@ -493,8 +553,9 @@ START_TEST(selects)
 	static const struct {
 		char name;
 		const char *addr;
-	} who[] = {{'w', WEB}, {'d', DB}, {'v', "198.19.0.5"}, {'h', "198.18.1.1"}, {'o', OUT},
-		   {'u', "198.18.1.200"}, {'p', "10.0.0.1"}, {'f', "198.18.2.2"}};
+	} who[] = {{'w', WEB},		{'d', DB},	    {'v', "198.19.0.5"},
+		   {'h', "198.18.1.1"}, {'o', OUT},	    {'u', "198.18.1.200"},
+		   {'p', "10.0.0.1"},	{'f', "198.18.2.2"}};
 	char text[512], got[16] = "";
 	(void)snprintf(text, sizeof(text),
 		       HEAD "identities: {mix: [blog/web, host], nest: ['@mix', 'container:v?']}\n"
@@ -505,7 +566,8 @@ START_TEST(selects)
 	const struct policy_image *image = policy_image_of(&blob);
 	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
 		struct policy_subject s = {.from = owner_of(image, who[i].addr).identity,
-					   .to = owner_of(image, OUT).identity, .ip_proto = 6};
+					   .to = owner_of(image, OUT).identity,
+					   .ip_proto = 6};
 		struct policy_candidates c;
 		policy_candidates(image, &s, &c);
 		if (c.n)
@@ -526,15 +588,19 @@ START_TEST(walks_more_candidates_than_fit)
 	FILE *f = open_memstream(&text, &n);
 	fputs(HEAD "rules:\n", f);
 	for (int i = 0; i < 100; i++)
-		fprintf(f, "- {name: r%d, from: any, to: any, app: web, allow: [{paths: /%d}]}\n", i, i);
+		fprintf(f, "- {name: r%d, from: any, to: any, app: web, allow: [{paths: /%d}]}\n",
+			i, i);
 	fputs("- {name: stop, from: any, to: any, app: web, deny: [{paths: /99}]}\n", f);
 	ck_assert_int_eq(fclose(f), 0);
 	struct policy *policy = load_good(text);
 	struct policy_blob blob = compile_with(policy, world, 0);
 	const struct policy_image *image = policy_image_of(&blob);
 	struct policy_subject s = {.from = owner_of(image, WEB).identity,
-				   .to = owner_of(image, DB).identity, .from_container = true,
-				   .to_container = true, .ip_proto = 6, .to_port = 80};
+				   .to = owner_of(image, DB).identity,
+				   .from_container = true,
+				   .to_container = true,
+				   .ip_proto = 6,
+				   .to_port = 80};
 	struct policy_candidates c;
 	struct policy_decision d;
 	policy_candidates(image, &s, &c);
@@ -556,8 +622,8 @@ END_TEST
 
 START_TEST(leaves_expired_rules_out)
 {
-	struct policy *policy = load_good(
-		"version: 1\nrules:\n- {name: a, from: any, to: any, deny: true, expires: 2024-10-04}\n");
+	struct policy *policy = load_good("version: 1\nrules:\n- {name: a, from: any, to: any, "
+					  "deny: true, expires: 2024-10-04}\n");
 	for (long today = TEST_TODAY; today < TEST_TODAY + 2; today++) {
 		struct policy_blob blob = compile_with(policy, world, today);
 		ck_assert_str_eq(policy_rule_name(policy_image_of(&blob), 0),
@@ -570,10 +636,11 @@ END_TEST
 
 START_TEST(hands_on_settings)
 {
-	struct policy *policy = load_good(
-		"version: 1\nmode: shadow\ndefaults: {refuse: drop, midstream: deny, malformed: allow, "
-		"unidentified: allow, unknown_identity: {hold: 1s, then: allow}}\n"
-		"engine: {connmark_mask: 0x00ff0000}\n");
+	struct policy *policy =
+		load_good("version: 1\nmode: shadow\ndefaults: {refuse: drop, midstream: deny, "
+			  "malformed: allow, "
+			  "unidentified: allow, unknown_identity: {hold: 1s, then: allow}}\n"
+			  "engine: {connmark_mask: 0x00ff0000}\n");
 	struct policy_blob blob = compile_with(policy, world, 0);
 	const struct policy_settings *s = policy_settings(policy_image_of(&blob));
 	ck_assert_uint_eq(s->generation, 7);
@@ -620,8 +687,11 @@ START_TEST(explains)
 	struct policy_blob blob = compile_with(policy, world, 0);
 	const struct policy_image *image = policy_image_of(&blob);
 	struct policy_subject s = {.from = owner_of(image, WEB).identity,
-				   .to = owner_of(image, DB).identity, .from_container = true,
-				   .to_container = true, .ip_proto = 6, .to_port = 80};
+				   .to = owner_of(image, DB).identity,
+				   .from_container = true,
+				   .to_container = true,
+				   .ip_proto = 6,
+				   .to_port = 80};
 	const struct dis_value values[] = {{.field = WEB_METHOD, .text = bytes_str("GET")},
 					   {.field = WEB_PATH, .text = bytes_str("/b")},
 					   {.field = WEB_PATH, .text = bytes_str("/abc")}};

@@ -20,7 +20,8 @@ static bool naive(enum dis_match kind, struct bytes p, struct bytes t)
 		bool deep = is_path && p.n > 1 && p.p[1] == '*';
 		if (naive(kind, bytes_from(p, deep ? 2 : 1), t))
 			return true;
-		return t.n && (!is_path || deep || t.p[0] != '/') && naive(kind, p, bytes_from(t, 1));
+		return t.n && (!is_path || deep || t.p[0] != '/') &&
+		       naive(kind, p, bytes_from(t, 1));
 	}
 	if (t.n == 0)
 		return false;
@@ -38,7 +39,8 @@ static uint32_t next_random(uint32_t *state)
 	return *state >> 8;
 }
 
-static size_t make(uint32_t *random, const char *alphabet, size_t n_alphabet, size_t most, char *out)
+static size_t make(uint32_t *random, const char *alphabet, size_t n_alphabet, size_t most,
+		   char *out)
 {
 	size_t n = next_random(random) % (most + 1);
 	for (size_t i = 0; i < n; i++)
@@ -77,15 +79,17 @@ START_TEST(is_not_slow_on_purpose)
 {
 	static uint8_t text[64 * 1024];
 	memset(text, 'a', sizeof(text));
-	static const char *const patterns[] = {
-		"*a*a*a*a*a*a*a*a*a*a*b", "**a*a*a*a*a*a*a*a*a*b", "**a**a**a**a**a**b",
-		"/**/*a*a*b", "**/*/**/*/**b"};
+	static const char *const patterns[] = {"*a*a*a*a*a*a*a*a*a*a*b", "**a*a*a*a*a*a*a*a*a*b",
+					       "**a**a**a**a**a**b", "/**/*a*a*b", "**/*/**/*/**b"};
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-		ck_assert(!glob_match(DIS_MATCH_PATH, bytes_str(patterns[i]), bytes_of(text, sizeof(text))));
-		ck_assert(!glob_match(DIS_MATCH_GLOB, bytes_str(patterns[i]), bytes_of(text, sizeof(text))));
+		ck_assert(!glob_match(DIS_MATCH_PATH, bytes_str(patterns[i]),
+				      bytes_of(text, sizeof(text))));
+		ck_assert(!glob_match(DIS_MATCH_GLOB, bytes_str(patterns[i]),
+				      bytes_of(text, sizeof(text))));
 	}
 	memset(text, '/', sizeof(text));
-	ck_assert(!glob_match(DIS_MATCH_PATH, bytes_str("**/*/**/*/**b"), bytes_of(text, sizeof(text))));
+	ck_assert(!glob_match(DIS_MATCH_PATH, bytes_str("**/*/**/*/**b"),
+			      bytes_of(text, sizeof(text))));
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The image: that bitsets say what direct evaluation says, that it crosses a memfd, that a broken one is refused or harmless,
- * and that a large one is built.
+ * The image: that bitsets say what direct evaluation says, that it crosses a memfd, that a broken
+ * one is refused or harmless, and that a large one is built.
  */
 #include "policy_fixture.h"
 
@@ -27,10 +27,12 @@ static uint32_t below(uint32_t *state, uint32_t n)
 /* ---- endpoints ---- */
 
 static void add_endpoint(struct identity_set *set, uint32_t number, const char *project,
-			 const char *service, const char *image, const char *tier, const char *network)
+			 const char *service, const char *image, const char *tier,
+			 const char *network)
 {
 	char id[32], net[32];
-	const uint8_t b[4] = {240, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+	const uint8_t b[4] = {240, (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+			      (uint8_t)number};
 	struct identity_address at = {.addr = ip_addr_from(b, 4), .network = net};
 	struct identity_endpoint e = {0};
 	(void)snprintf(id, sizeof(id), "c%u", number);
@@ -52,7 +54,17 @@ enum { N_NAMES = 4, N_ENDPOINTS = 24, N_RULES = 70 };
 static const char *const pool[N_NAMES] = {"a", "b", "ab", "c"};
 
 struct twin_selector {
-	enum { T_ANY, T_SERVICE, T_PROJECT, T_CONTAINER, T_IMAGE, T_LABEL, T_NETWORK, T_CIDR, N_T } kind;
+	enum {
+		T_ANY,
+		T_SERVICE,
+		T_PROJECT,
+		T_CONTAINER,
+		T_IMAGE,
+		T_LABEL,
+		T_NETWORK,
+		T_CIDR,
+		N_T
+	} kind;
 	uint32_t x, y;
 	bool is_glob; /* of the last name: NAME* */
 	bool is_not;
@@ -75,7 +87,8 @@ static bool starts(const char *text, const char *with, bool is_glob)
 	return is_glob ? strncmp(text, with, strlen(with)) == 0 : strcmp(text, with) == 0;
 }
 
-static bool twin_matches(const struct twin_selector *s, const struct identity_endpoint *e, uint32_t number)
+static bool twin_matches(const struct twin_selector *s, const struct identity_endpoint *e,
+			 uint32_t number)
 {
 	char container[16];
 	bool m = false;
@@ -85,7 +98,8 @@ static bool twin_matches(const struct twin_selector *s, const struct identity_en
 		m = true;
 		break;
 	case T_SERVICE:
-		m = strcmp(e->project, pool[s->x]) == 0 && starts(e->service, pool[s->y], s->is_glob);
+		m = strcmp(e->project, pool[s->x]) == 0 &&
+		    starts(e->service, pool[s->y], s->is_glob);
 		break;
 	case T_PROJECT:
 		m = strcmp(e->project, pool[s->x]) == 0;
@@ -111,7 +125,8 @@ static bool twin_matches(const struct twin_selector *s, const struct identity_en
 	return m != s->is_not;
 }
 
-static bool twin_holds(const struct twin_expr *x, const struct identity_endpoint *e, uint32_t number)
+static bool twin_holds(const struct twin_expr *x, const struct identity_endpoint *e,
+		       uint32_t number)
 {
 	bool first = twin_matches(&x->part[0], e, number);
 	if (x->n == 1)
@@ -171,7 +186,8 @@ static struct twin_expr random_expr(uint32_t *random)
 	for (uint32_t i = 0; i < x.n; i++) {
 		struct twin_selector *s = &x.part[i];
 		s->kind = below(random, N_T);
-		s->x = below(random, s->kind == T_CONTAINER || s->kind == T_CIDR ? N_ENDPOINTS : N_NAMES);
+		s->x = below(random,
+			     s->kind == T_CONTAINER || s->kind == T_CIDR ? N_ENDPOINTS : N_NAMES);
 		s->y = s->kind == T_CIDR ? below(random, 6) : below(random, N_NAMES);
 		s->is_glob = below(random, 3) == 0;
 		s->is_not = below(random, 5) == 0;
@@ -188,7 +204,8 @@ static struct policy *random_policy(uint32_t *random, struct twin_rule *rules)
 	fputs("version: 1\nrules:\n", f);
 	for (int i = 0; i < N_RULES; i++) {
 		struct twin_rule *r = &rules[i];
-		*r = (struct twin_rule){.from = random_expr(random), .to = random_expr(random),
+		*r = (struct twin_rule){.from = random_expr(random),
+					.to = random_expr(random),
 					.app = (uint8_t)below(random, 4)};
 		fprintf(f, "- {name: r%d, from: ", i);
 		write_expr(&r->from, f);
@@ -221,8 +238,8 @@ static bool twin_candidate(const struct twin_rule *r, const struct identity_set 
 }
 
 static void compare_pair(const struct policy_image *image, const struct twin_rule *rules,
-			 const struct identity_set *ids, uint32_t from, uint32_t to, uint8_t ip_proto,
-			 uint16_t port)
+			 const struct identity_set *ids, uint32_t from, uint32_t to,
+			 uint8_t ip_proto, uint16_t port)
 {
 	const struct policy_subject s = {
 		.from = policy_owner(image, &ids->endpoints[from].addresses[0].addr).identity,
@@ -279,9 +296,12 @@ END_TEST
 static const char some_policy[] =
 	"version: 1\nidentities: {n: ['cidr:198.18.0.0/16', 'cidr:fd00::/8']}\nrules:\n"
 	"- {name: one, from: a/*, to: '@n', app: web, port: [80, 8000-8100],\n"
-	"   allow: [{methods: [GET, HEAD], paths: ['/a/**/x', '/b*']}, {max_body: 5, status: 200-299}]}\n"
-	"- {name: two, from: any, to: a/b, app: sql, tls: any, deny: [{verbs: write, unparsed: allow}]}\n"
-	"- {name: three, from: 'label:tier=*', to: any, app: names, allow: true, log: sample 1/5}\n";
+	"   allow: [{methods: [GET, HEAD], paths: ['/a/**/x', '/b*']}, {max_body: 5, status: "
+	"200-299}]}\n"
+	"- {name: two, from: any, to: a/b, app: sql, tls: any, deny: [{verbs: write, unparsed: "
+	"allow}]}\n"
+	"- {name: three, from: 'label:tier=*', to: any, app: names, allow: true, log: sample "
+	"1/5}\n";
 
 static struct policy_blob some_blob(void)
 {
@@ -372,8 +392,10 @@ static void use(const struct policy_image *image)
 		struct ip_addr addr = ip_addr_from(b, 4);
 		struct policy_owner o = policy_owner(image, &addr);
 		sum += strlen(policy_identity_name(image, o.identity));
-		struct policy_subject s = {.from = o.identity, .to = o.identity ^ (i & 1),
-					   .ip_proto = i & 2 ? IPPROTO_UDP : IPPROTO_TCP, .to_port = 80,
+		struct policy_subject s = {.from = o.identity,
+					   .to = o.identity ^ (i & 1),
+					   .ip_proto = i & 2 ? IPPROTO_UDP : IPPROTO_TCP,
+					   .to_port = 80,
 					   .from_container = true};
 		struct policy_candidates c;
 		struct policy_decision d;
@@ -402,7 +424,8 @@ START_TEST(survives_any_corruption)
 	for (int round = 0; round < 6000; round++) {
 		char *copy = malloc(blob.size);
 		memcpy(copy, blob.data, blob.size);
-		/* the first half of the rounds goes through the bytes, the others hit the head and several places */
+		/* the first half of the rounds goes through the bytes, the others hit the head and
+		 * several places */
 		size_t at = round < 3000 ? (size_t)round * blob.size / 3000 : below(&random, 512);
 		copy[at] = (char)(round & 1 ? 0xff : next_random(&random));
 		for (int k = 0; round >= 3000 && k < round % 5; k++)
@@ -429,8 +452,10 @@ START_TEST(builds_a_large_image)
 	FILE *f = open_memstream(&text, &n);
 	fputs("version: 1\nrules:\n", f);
 	for (int i = 0; i < RULES; i++)
-		fprintf(f, "- {name: r%d, from: p%d/s%d, to: %s%d%s, app: web, allow: [{methods: GET}]}\n", i,
-			i % 100, i / 100, i % 3 ? "p" : "'cidr:10.1.", i % 3 ? i % 100 : i % 256,
+		fprintf(f,
+			"- {name: r%d, from: p%d/s%d, to: %s%d%s, app: web, allow: [{methods: "
+			"GET}]}\n",
+			i, i % 100, i / 100, i % 3 ? "p" : "'cidr:10.1.", i % 3 ? i % 100 : i % 256,
 			i % 3 ? "/*" : ".0/24'");
 	ck_assert_int_eq(fclose(f), 0);
 	struct policy *policy = load_good(text);

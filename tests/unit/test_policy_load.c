@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The loader: what it refuses, where and in which words; what it takes; that printing and loading are inverse. */
+/* The loader: what it refuses, where and in which words; what it takes; that printing and loading
+ * are inverse. */
 #include "policy_fixture.h"
 
 #include <errno.h>
@@ -21,15 +22,16 @@ static const struct {
 	{"version: \"1\"\n", "1:10 `version` is a text; it must be a whole number"},
 	{V "versoin: 1\n", "2:1 the file has no key `versoin` | did you mean `version`?"},
 	{V "mode: shadow\nmode: shadow\n", "3:1 `mode` is given twice"},
-	{V "mode: enforced\n",
-	 "2:7 `mode` cannot be `enforced`; it is one of observe, shadow, enforce | did you mean `enforce`?"},
+	{V "mode: enforced\n", "2:7 `mode` cannot be `enforced`; it is one of observe, shadow, "
+			       "enforce | did you mean `enforce`?"},
 	{V "mode: [enforce]\n", "2:7 `mode` is a list; it must be a text"},
 	{V "mode: no\n", "2:7 `mode` cannot be `no`; it is one of observe, shadow, enforce"},
 	{V "---\n" V, "3:1 a policy file is one YAML document"},
 	{V "rules: [\n", "3:1 while parsing a flow node, did not find expected node content"},
 	{V "mode: !mine enforce\n", "2:7 tags such as `!mine` are not part of the language"},
 	{V "a: &a {internal: deny}\n", "2:1 the file has no key `a`"},
-	{V "defaults: {<<: {internal: deny}}\n", "2:12 merge keys (<<) are not part of the language"},
+	{V "defaults: {<<: {internal: deny}}\n",
+	 "2:12 merge keys (<<) are not part of the language"},
 	{V "responses: {}\n", "2:1 `responses` is not supported by this version yet"},
 	{V "rules: {}\n", "2:8 `rules` is a mapping; it must be a list"},
 	{V "rules: &r [*r]\n", "2:8 a rule is a list; it must be a mapping"},
@@ -43,10 +45,12 @@ static const struct {
 	 "2:35 `internal` cannot be `shut`; it is one of closed, open"},
 	{V "engine: {workers: 17}\n", "2:19 `workers` is out of range (1..16)"},
 	{V "engine: {workers: many}\n", "2:19 `workers` is a text; it must be a whole number"},
-	{V "engine: {max_held_bytes: 64MB}\n", "2:26 `max_held_bytes` is not a size (such as 64MiB)"},
+	{V "engine: {max_held_bytes: 64MB}\n",
+	 "2:26 `max_held_bytes` is not a size (such as 64MiB)"},
 	{V "engine: {max_held_bytes: 99999999999999GiB}\n",
 	 "2:26 `max_held_bytes` is not a size (such as 64MiB)"},
-	{V "engine: {max_held_bytes: 1KiB}\n", "2:26 `max_held_bytes` is out of range (1MiB..64GiB)"},
+	{V "engine: {max_held_bytes: 1KiB}\n",
+	 "2:26 `max_held_bytes` is out of range (1MiB..64GiB)"},
 	{V "engine: {connmark_mask: 0x0f0f}\n",
 	 "0:0 `connmark_mask` must be 8 or more neighbouring bits"},
 	{V "engine: {connmark_mask: 0x7f}\n",
@@ -61,7 +65,8 @@ static const struct {
 	{V "inventory: \"\"\n", "2:12 `inventory` is empty"},
 	{V "inventory: \"a\\0b\"\n", "2:12 `inventory` holds a control character"},
 	/* selectors */
-	{R "app: tcp, deny: true, form: x}\n", "3:55 a rule has no key `form` | did you mean `from`?"},
+	{R "app: tcp, deny: true, form: x}\n",
+	 "3:55 a rule has no key `form` | did you mean `from`?"},
 	{V "rules:\n- {name: r, from: blog, to: any, deny: true}\n",
 	 "3:19 `blog` is not a selector | write PROJECT/SERVICE, or container:blog"},
 	{V "rules:\n- {name: r, from: inernet, to: any, deny: true}\n",
@@ -80,7 +85,8 @@ static const struct {
 	 "3:19 selector `a/`: an empty pattern matches nothing"},
 	{V "rules:\n- {name: r, from: 'image:x\\', to: any, deny: true}\n",
 	 "3:19 selector `image:x\\`: a backslash at the end has nothing to escape"},
-	{V "rules:\n- {name: r, from: [], to: any, deny: true}\n", "3:19 an empty list matches nothing"},
+	{V "rules:\n- {name: r, from: [], to: any, deny: true}\n",
+	 "3:19 an empty list matches nothing"},
 	{V "rules:\n- {name: r, from: {any: [host]}, to: any, deny: true}\n",
 	 "3:20 a selector has no key `any` | did you mean `all`?"},
 	{V "rules:\n- {name: r, from: &a [*a], to: any, deny: true}\n",
@@ -107,7 +113,8 @@ static const struct {
 	{V "rules:\n- {name: default, from: any, to: any, deny: true}\n",
 	 "3:10 `default` is what no rule is called"},
 	{V "rules:\n- {name: 5, from: any, to: any, deny: true}\n",
-	 "3:10 a rule's name is a number; it must be a text | put it in quotes if it is meant as text"},
+	 "3:10 a rule's name is a number; it must be a text | put it in quotes if it is meant as "
+	 "text"},
 	{R "app: wbe, deny: true}\n", "3:38 unknown app `wbe` | did you mean `web`?"},
 	{R "app: tcp, port: 0, deny: true}\n",
 	 "3:49 a port is 1..65535, a list of ports, or a range such as \"8000-8100\""},
@@ -129,7 +136,8 @@ static const struct {
 	{R "app: web, allow: [{}]}\n",
 	 "3:51 an item without a constraint | write `true` to match every request"},
 	{R "app: web, allow: [GET]}\n", "3:51 an item is a mapping of constraints"},
-	{R "app: web, allow: [{paths: 're:^/a'}]}\n", "3:59 `re:` is not supported by this version yet"},
+	{R "app: web, allow: [{paths: 're:^/a'}]}\n",
+	 "3:59 `re:` is not supported by this version yet"},
 	{R "app: web, allow: [{paths: 'a\\'}]}\n",
 	 "3:59 `paths`: a backslash at the end has nothing to escape"},
 	{R "app: web, allow: [{max_body: many}]}\n", "3:62 `max_body` takes a number"},
@@ -140,7 +148,8 @@ static const struct {
 	 "3:60 `red` is not one of the verbs | did you mean `read`?"},
 	{R "app: sql, allow: [{verbs: read, unparsed: maybe}]}\n",
 	 "3:75 `unparsed` cannot be `maybe`; it is one of allow, deny"},
-	{R "app: sql, tls: strip, allow: true}\n", "3:48 `tls: strip` is not supported by this version yet"},
+	{R "app: sql, tls: strip, allow: true}\n",
+	 "3:48 `tls: strip` is not supported by this version yet"},
 	{R "app: tcp, tls: forbid, allow: true}\n",
 	 "3:48 `tls` needs an application: `tcp` is not read"},
 	{R "app: sql, tls: forbid, deny: true}\n",
@@ -162,7 +171,8 @@ static const struct {
 	   "- {name: u, from: a/*, to: [x/y, a/c], app: web, allow: true}\n",
 	 "4:10 rule `u` allows everything where rule `c` (line 3) constrains | "
 	 "narrow it, or say `broad: true` if that is meant"},
-	{V "rules:\n- {name: c, from: a/b, to: 'cidr:9.9.9.0/24', app: web, allow: [{methods: GET}]}\n"
+	{V "rules:\n- {name: c, from: a/b, to: 'cidr:9.9.9.0/24', app: web, allow: [{methods: "
+	   "GET}]}\n"
 	   "- {name: u, from: a/b, to: internet, app: tcp, port: 80, allow: true}\n",
 	 "4:10 rule `u` allows everything where rule `c` (line 3) constrains | "
 	 "narrow it, or say `broad: true` if that is meant"},
@@ -198,22 +208,28 @@ END_TEST
 /* Texts that load, and are their own canonical form. */
 static const char *const canonical[] = {
 	"version: 1\nmode: enforce\n",
-	"version: 1\nmode: shadow\nmanage:\n- \"network:front*\"\n- \"project:blog\"\n- \"interface:eth1\"\n",
-	"version: 1\nmode: observe\ndefaults:\n  egress: allow\n  refuse: reset\n  midstream: deny\n"
+	"version: 1\nmode: shadow\nmanage:\n- \"network:front*\"\n- \"project:blog\"\n- "
+	"\"interface:eth1\"\n",
+	"version: 1\nmode: observe\ndefaults:\n  egress: allow\n  refuse: reset\n  midstream: "
+	"deny\n"
 	"  unknown_identity: {hold: 1s, then: allow}\n"
 	"  on_failure: {internal: open, egress: closed, ingress: closed}\n",
 	"version: 1\nmode: enforce\nengine:\n  max_flows: 4096\n  max_held_bytes: 1GiB\n"
-	"  connmark_mask: 0x0000ff00\n  hold_timeout: 1500ms\n  silent_timeout: 5m\n  user: warden\n"
+	"  connmark_mask: 0x0000ff00\n  hold_timeout: 1500ms\n  silent_timeout: 5m\n  user: "
+	"warden\n"
 	"docker:\n  enabled: false\noutput:\n  eve: \"-\"\ninventory: ids.yaml\n",
 	"version: 1\nmode: enforce\noutput:\n  eve: none\n",
-	"version: 1\nmode: enforce\nidentities:\n  db: [a/db, \"cidr:10.0.0.0/8\", \"cidr:fd00::/8\"]\n"
+	"version: 1\nmode: enforce\nidentities:\n  db: [a/db, \"cidr:10.0.0.0/8\", "
+	"\"cidr:fd00::/8\"]\n"
 	"  front: {all: [\"label:tier=web\", {not: \"a/*\"}]}\n",
 	"version: 1\nmode: enforce\nrules:\n"
 	"- name: r1\n  from: a/web\n  to: \"@db\"\n  app: sql\n  port: [3306, \"3310-3320\"]\n"
-	"  allow:\n  - {verbs: [read, insert], tables: \"wp_*\"}\n  - {verbs: drop, unparsed: allow}\n"
+	"  allow:\n  - {verbs: [read, insert], tables: \"wp_*\"}\n  - {verbs: drop, unparsed: "
+	"allow}\n"
 	"  tls: any\n  log: sample 1/100\n  mode: shadow\n  expires: 2031-12-31\n  owner: me\n"
 	"  why: \"two\\x0alines \\\"quoted\\\"\"\n"
-	"- name: r2\n  from: {not: [a/web, host]}\n  to: \"container:x\"\n  app: any\n  deny: true\n"
+	"- name: r2\n  from: {not: [a/web, host]}\n  to: \"container:x\"\n  app: any\n  deny: "
+	"true\n"
 	"  log: \"none\"\n"
 	"tests:\n- \"a/web -> container:x sql 'drop x' = deny by default\"\n",
 	"version: 1\nmode: enforce\nrules:\n"
@@ -229,9 +245,9 @@ static struct policy *load_with_identities(const char *text)
 	const char *rules = strstr(text, "rules:\n");
 	if (!rules || !strstr(text, "@db"))
 		return load_good(text);
-	ck_assert_int_gt(asprintf(&all, "%.*sidentities:\n  db: a/db\n%s", (int)(rules - text), text,
-				  rules),
-			 0);
+	ck_assert_int_gt(
+		asprintf(&all, "%.*sidentities:\n  db: a/db\n%s", (int)(rules - text), text, rules),
+		0);
 	struct policy *policy = load_good(all);
 	free(all);
 	return policy;
@@ -288,12 +304,13 @@ END_TEST
 
 START_TEST(bounds_what_aliases_expand_to)
 {
-	char text[2048] = "version: 1\nidentities:\n  a0: &a0 [any, any, any, any, any, any, any, any]\n";
+	char text[2048] =
+		"version: 1\nidentities:\n  a0: &a0 [any, any, any, any, any, any, any, any]\n";
 	for (int i = 1; i < 12; i++) {
 		size_t n = strlen(text);
 		(void)snprintf(text + n, sizeof(text) - n,
-			       "  a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i,
-			       i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+			       "  a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i,
+			       i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	}
 	struct diagnostics diags;
 	ck_assert_ptr_null(load_text(text, &diags));
@@ -311,8 +328,9 @@ START_TEST(draws_a_caret)
 	FILE *f = open_memstream(&text, &n);
 	diagnostics_print(&diags, f);
 	ck_assert_int_eq(fclose(f), 0);
-	ck_assert_str_eq(text, "p.yaml:2:7: error: `mode` cannot be `enforec`; it is one of observe, "
-			       "shadow, enforce\n  mode: enforec\n        ^\n  did you mean `enforce`?\n");
+	ck_assert_str_eq(
+		text, "p.yaml:2:7: error: `mode` cannot be `enforec`; it is one of observe, "
+		      "shadow, enforce\n  mode: enforec\n        ^\n  did you mean `enforce`?\n");
 	free(text);
 	diagnostics_fini(&diags);
 }
@@ -320,9 +338,10 @@ END_TEST
 
 START_TEST(takes_json)
 {
-	policy_free(load_good("{\"version\": 1, \"mode\": \"shadow\", \"rules\": [{\"name\": \"r\", "
-			      "\"from\": \"any\", \"to\": [\"host\"], \"app\": \"tcp\", \"port\": 22, "
-			      "\"deny\": true}]}"));
+	policy_free(
+		load_good("{\"version\": 1, \"mode\": \"shadow\", \"rules\": [{\"name\": \"r\", "
+			  "\"from\": \"any\", \"to\": [\"host\"], \"app\": \"tcp\", \"port\": 22, "
+			  "\"deny\": true}]}"));
 }
 END_TEST
 
@@ -341,7 +360,8 @@ START_TEST(fills_the_configuration)
 		"version: 1\nmode: shadow\nmanage: [network:front, {interfaces: [eth1]}]\n"
 		"defaults: {egress: allow, on_failure: open, unknown_identity: {hold: 0s}}\n"
 		"engine: {workers: 3, max_held_bytes: 128MiB, connmark_mask: 0xff}\n"
-		"docker: {enabled: false, socket: /tmp/d.sock}\noutput: {eve: none}\ninventory: i.yaml\n");
+		"docker: {enabled: false, socket: /tmp/d.sock}\noutput: {eve: none}\ninventory: "
+		"i.yaml\n");
 	const struct policy_config *c = policy_config(policy);
 	ck_assert_int_eq(c->mode, MODE_SHADOW);
 	ck_assert_uint_eq(c->n_manage, 2);
@@ -373,7 +393,8 @@ START_TEST(manages_what_is_listed)
 		{.name = other, .bridge = br},
 	};
 	struct policy *all = load_good("version: 1\n");
-	struct policy *some = load_good("version: 1\nmanage: [network:fr*, project:blog, interface:eth1]\n");
+	struct policy *some =
+		load_good("version: 1\nmanage: [network:fr*, project:blog, interface:eth1]\n");
 	for (size_t i = 0; i < 4; i++) {
 		ck_assert(policy_manages(all, &networks[i]));
 		ck_assert_int_eq(policy_manages(some, &networks[i]), i < 3);
@@ -386,10 +407,11 @@ END_TEST
 START_TEST(warns_of_expired_rules)
 {
 	struct diagnostics diags;
-	struct policy *policy = load_text("version: 1\nrules:\n"
-					  "- {name: a, from: any, to: any, deny: true, expires: 2024-10-03}\n"
-					  "- {name: b, from: any, to: any, deny: true, expires: 2024-10-04}\n",
-					  &diags);
+	struct policy *policy =
+		load_text("version: 1\nrules:\n"
+			  "- {name: a, from: any, to: any, deny: true, expires: 2024-10-03}\n"
+			  "- {name: b, from: any, to: any, deny: true, expires: 2024-10-04}\n",
+			  &diags);
 	ck_assert_ptr_nonnull(policy);
 	ck_assert_uint_eq(diags.n, 1);
 	ck_assert_int_eq(diags.items[0].severity, DIAG_WARNING);
@@ -435,10 +457,12 @@ static char *make_tree(void)
 START_TEST(includes_files)
 {
 	char *dir = make_tree(), path[256];
-	write_file(dir, "main.yaml", "version: 1\ninclude: [d/*.yaml, e/*.yaml]\nidentities: {a: x/y}\n");
+	write_file(dir, "main.yaml",
+		   "version: 1\ninclude: [d/*.yaml, e/*.yaml]\nidentities: {a: x/y}\n");
 	write_file(dir, "d/1.yaml", "rules:\n- {name: one, from: '@a', to: '@b', deny: true}\n");
-	write_file(dir, "d/2.yaml", "version: 1\nidentities: {b: host}\n"
-				    "rules:\n- {name: two, from: '@a', to: any, app: tcp, deny: true}\n");
+	write_file(dir, "d/2.yaml",
+		   "version: 1\nidentities: {b: host}\n"
+		   "rules:\n- {name: two, from: '@a', to: any, app: tcp, deny: true}\n");
 	struct diagnostics diags;
 	struct policy *policy = NULL;
 	(void)snprintf(path, sizeof(path), "%s/main.yaml", dir);
@@ -481,8 +505,9 @@ START_TEST(names_a_file_that_is_not_there)
 	diagnostics_fini(&diags);
 	ck_assert_int_eq(policy_load("/tmp", &policy, &diags), -EISDIR);
 	diagnostics_fini(&diags);
-	ck_assert_int_eq(policy_load_text("t", "version: 1\ninclude: nope.yaml\n", 30, &policy, &diags),
-			 -EINVAL);
+	ck_assert_int_eq(
+		policy_load_text("t", "version: 1\ninclude: nope.yaml\n", 30, &policy, &diags),
+		-EINVAL);
 	diagnostics_fini(&diags);
 }
 END_TEST
@@ -491,7 +516,8 @@ END_TEST
 START_TEST(survives_mutations)
 {
 	static const char seed[] =
-		"version: 1\nmanage: [network:a]\nidentities: {a: &x [x/y, {all: [host, {not: any}]}]}\n"
+		"version: 1\nmanage: [network:a]\nidentities: {a: &x [x/y, {all: [host, {not: "
+		"any}]}]}\n"
 		"rules:\n- {name: r, from: *x, to: '@a', app: sql, port: [1, 2-3],\n"
 		"   allow: [{verbs: [read], tables: a*, unparsed: allow}], log: sample 1/5}\n"
 		"tests: ['x/y -> @a sql ''select a'' = deny by default']\n";
@@ -521,7 +547,8 @@ int main(void)
 	TCase *tests = tcase_create("load");
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, refuses, 0, sizeof(refused) / sizeof(refused[0]));
-	tcase_add_loop_test(tests, prints_what_it_loaded, 0, sizeof(canonical) / sizeof(canonical[0]));
+	tcase_add_loop_test(tests, prints_what_it_loaded, 0,
+			    sizeof(canonical) / sizeof(canonical[0]));
 	tcase_add_test(tests, reports_all_errors);
 	tcase_add_test(tests, keeps_a_bounded_number_of_errors);
 	tcase_add_test(tests, bounds_what_aliases_expand_to);

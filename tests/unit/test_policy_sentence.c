@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sentences: what they mean, that a policy's own tests run without containers, and what an explanation says. */
+/* Sentences: what they mean, that a policy's own tests run without containers, and what an
+ * explanation says. */
 #include "policy_fixture.h"
 
 #include "identity/inventory.h"
@@ -21,7 +22,8 @@ static const char policy_head[] =
 	"- {name: site, from: internet, to: blog/wp, app: web, port: 80, allow: true}\n"
 	"- {name: no-login, from: internet, to: blog/*, app: web, deny: [{paths: '/wp-login*'}]}\n"
 	"- {name: pings, from: any, to: any, app: icmp, allow: true}\n"
-	"- {name: lookup, from: any, to: 'cidr:198.19.2.10/32', app: names, allow: [{names: '*.org'}]}\n"
+	"- {name: lookup, from: any, to: 'cidr:198.19.2.10/32', app: names, allow: [{names: "
+	"'*.org'}]}\n"
 	"- {name: shop, from: '@front', to: 'image:redis:7*', app: tcp, port: 6379, allow: true}\n"
 	"- {name: net, from: 'network:back', to: 'container:job-*', app: tcp, allow: true}\n"
 	"- {name: halves, from: '@mixed', to: blog/db, app: tcp, allow: true}\n"
@@ -82,7 +84,8 @@ static const struct {
 	{"blog/wp -> blog/db sql [user=root] 'select wp_a' = deny by no-root", true},
 	{"blog/wp -> blog/db sql [users=wp] 'select wp_a' = allow by own-db", true},
 	{"blog/wp -> blog/db sql [tables=wp_a] 'select x' = allow by own-db", true},
-	{"blog/wp -> blog/db sql [safe=1] [user=root] = allow by own-db", true},
+	{"blog/wp -> blog/db sql [safe=1] [user=root] = deny by no-root", true},
+	{"blog/wp -> blog/db sql [safe=1] [user=wp] = allow by own-db", true},
 	{"g/a -> g/b sql 'select x' = allow by guest", true},
 	{"g/a -> g/b sql [user=other] 'select x' = deny by default", true},
 	{"g/a -> g/b sql 'drop x' = deny by default", true},
@@ -114,7 +117,8 @@ START_TEST(means_what_it_says)
 	FILE *f = open_memstream(&report, &n);
 	ck_assert_int_eq(policy_run_tests(policy, f, &n_failed), 0);
 	ck_assert_int_eq(fclose(f), 0);
-	ck_assert_msg((n_failed == 0) == sentences[_i].holds, "%s\n%s", sentences[_i].sentence, report);
+	ck_assert_msg((n_failed == 0) == sentences[_i].holds, "%s\n%s", sentences[_i].sentence,
+		      report);
 	ck_assert_int_eq(n > 0, n_failed > 0);
 	free(report);
 	policy_free(policy);
@@ -173,13 +177,14 @@ START_TEST(explains_a_denial)
 {
 	struct policy *policy = load_good(policy_head);
 	char *text = explain(policy, NULL, "blog/wp -> blog/db sql 'insert wp_posts'", 0);
-	ck_assert_str_eq(text, "  blog/wp -> blog/db:3306 sql insert wp_posts\n"
-			       "  deny by default (default: no rule allows it)\n"
-			       "  rules for this pair:\n"
-			       "    own-db                   allow enforce verbs: wants read; got insert\n"
-			       "    pings                    allow enforce app: wants icmp; got tcp\n"
-			       "    no-root                  deny  enforce users: wants root; got nothing\n"
-			       "  nearest allow: own-db (verbs: wants read; got insert)\n");
+	ck_assert_str_eq(
+		text, "  blog/wp -> blog/db:3306 sql insert wp_posts\n"
+		      "  deny by default (default: no rule allows it)\n"
+		      "  rules for this pair:\n"
+		      "    own-db                   allow enforce verbs: wants read; got insert\n"
+		      "    pings                    allow enforce app: wants icmp; got tcp\n"
+		      "    no-root                  deny  enforce users: wants root; got nothing\n"
+		      "  nearest allow: own-db (verbs: wants read; got insert)\n");
 	free(text);
 	text = explain(policy, NULL, "internet -> blog/wp web GET /wp-login", 0);
 	ck_assert_ptr_nonnull(strstr(text, "  * no-login                 deny  enforce matches\n"));
@@ -223,18 +228,20 @@ END_TEST
 START_TEST(takes_endpoints_from_the_inventory)
 {
 	char path[] = "/tmp/bw-ids-XXXXXX", text[512];
-	static const char ids[] = "endpoints: [{ip: 198.19.7.7, container: vm, project: p, service: s, "
-				  "labels: {zone: red}}]\n";
+	static const char ids[] =
+		"endpoints: [{ip: 198.19.7.7, container: vm, project: p, service: s, "
+		"labels: {zone: red}}]\n";
 	int fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, ids, strlen(ids)), (ssize_t)strlen(ids));
 	ck_assert_int_eq(close(fd), 0);
-	(void)snprintf(text, sizeof(text),
-		       "version: 1\ninventory: %s\nrules:\n"
-		       "- {name: red, from: 'label:zone=red', to: host, app: tcp, allow: true}\n"
-		       "tests: ['p/s -> host tcp = allow by red', '198.19.7.7 -> host tcp = allow by red',"
-		       " 'p/t -> host tcp = deny']\n",
-		       path);
+	(void)snprintf(
+		text, sizeof(text),
+		"version: 1\ninventory: %s\nrules:\n"
+		"- {name: red, from: 'label:zone=red', to: host, app: tcp, allow: true}\n"
+		"tests: ['p/s -> host tcp = allow by red', '198.19.7.7 -> host tcp = allow by red',"
+		" 'p/t -> host tcp = deny']\n",
+		path);
 	struct policy *policy = load_good(text);
 	size_t n_failed;
 	ck_assert_int_eq(policy_run_tests(policy, stderr, &n_failed), 0);

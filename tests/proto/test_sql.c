@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tokeniser and its grammar as a table of statements. Every row is read whole, byte by byte, and cut at every
+ * place; all must agree. A NULL list of tables: the statement must not be proven.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sql/sql.h"
+#include "sql/sql_words.h"
+
+struct row {
+	const char *text, *verb, *tables;
+};
+
+/* clang-format off */
+static const struct row rows[] = {
+	/* Queries */
+	{"SELECT 1", "select", ""},
+	{"SELECT * FROM a, b JOIN c ON a.x = c.y, d WHERE 1 IN (SELECT z FROM e)", "select", "a b c d e"},
+	{"SELECT(a)FROM(secret)", "select", "secret"},
+	{"SELECT a FROM d . secret", "select", "d.secret"},
+	{"SELECT a FROM `d`.`se``cret`", "select", "d.se`cret"},
+	{"SELECT a FROM t AS x LEFT OUTER JOIN u y USING (i, j) WHERE b = 'c, d'", "select", "t u"},
+	{"SELECT a FROM t USE INDEX (i, j) IGNORE INDEX FOR ORDER BY (k), u", "select", "t u"},
+	{"SELECT a FROM t PARTITION (p0, p1) x, u", "select", "t u"},
+	{"SELECT * FROM a JOIN (b, c) ON a.x = b.x LEFT JOIN ((d)) ON 1", "select", "a b c d"},
+	{"(SELECT a FROM x) UNION ALL (SELECT b FROM y) ORDER BY 1", "select", "x y"},
+	{"SELECT a FROM x UNION DISTINCT SELECT b FROM y EXCEPT SELECT c FROM z", "select", "x y z"},
+	{"SELECT * FROM (SELECT a FROM x) t, y", "select", "x y"},
+	{"SELECT (SELECT MAX(a) FROM x), EXISTS (SELECT 1 FROM y), 1 = ANY (SELECT 1 FROM z)", "select", "x y z"},
+	{"SELECT EXTRACT(DAY FROM a), TRIM(LEADING 'x' FROM b), SUBSTRING(c FROM 2 FOR 3) FROM t FOR UPDATE", "select", "t"},
+	{"SELECT a FROM t1 WHERE b LOCK IN SHARE MODE", "select", "t1"},
+	{"SELECT a FROM DUAL", "select", ""},
+	{"SELECT a FROM d.dual", "select", "d.dual"},
+	{"TABLE t", "select", "t"},
+	{"SELECT * FROM t WHERE x = (TABLE u)", "select", "t u"},
+	{"VALUES (1), (2)", "select", ""},
+	{"SELECT a INTO @x FROM t", "select", "t"},
+	{"SELECT a FROM t INTO @x, @y", "select", "t"},
+	{"SELECT a FROM t LIMIT 5 OFFSET 10", "select", "t"},
+	{"SELECT row_number() OVER (PARTITION BY a ORDER BY b) FROM t", "select", "t"},
+	{"SELECT GROUP_CONCAT(DISTINCT x ORDER BY y SEPARATOR ',') FROM t GROUP BY z WITH ROLLUP", "select", "t"},
+	{"SELECT t.from, t.select FROM t", "select", "t"},
+	{"DO SLEEP(0)", "do", ""},
+	/* WITH */
+	{"WITH x AS (SELECT 1) SELECT * FROM x, y", "select", "y"},
+	{"WITH secret AS (SELECT * FROM secret) SELECT * FROM secret", "select", "secret"},
+	{"WITH RECURSIVE n AS (SELECT 1 UNION SELECT a + 1 FROM n, t) SELECT * FROM n", "select", "t"},
+	{"WITH a (x, y) AS (SELECT 1, 2), b AS (SELECT * FROM a) SELECT * FROM b", "select", ""},
+	{"SELECT * FROM (WITH secret AS (SELECT 1) SELECT * FROM secret) t, secret", "select", "secret"},
+	{"WITH x AS (SELECT 1) DELETE FROM x", "delete", "x"},
+	/* Writes */
+	{"INSERT INTO `t` (`a`, `b`) VALUES ('x;y\\'z', 'p--q'), (NULL, '') ON DUPLICATE KEY UPDATE a = VALUES(a)", "insert", "t"},
+	{"INSERT IGNORE t SET a = 1", "insert", "t"},
+	{"INSERT INTO t SELECT * FROM x ON DUPLICATE KEY UPDATE a = 1, b = 2", "insert", "t x"},
+	{"INSERT INTO t (a) (SELECT b FROM x)", "insert", "t x"},
+	{"REPLACE INTO t VALUES (1)", "replace", "t"},
+	{"UPDATE a JOIN b USING (x) SET a.y = (SELECT max(z) FROM c) WHERE 1", "update", "a b c"},
+	{"UPDATE LOW_PRIORITY t, u AS v SET t.a = 1, v.b = 2 ORDER BY c LIMIT 1", "update", "t u"},
+	{"DELETE FROM t WHERE a = 1 LIMIT 1", "delete", "t"},
+	{"DELETE a, b FROM o a, o b WHERE a.n LIKE '\\\\_x\\\\_%' AND b.n = CONCAT('_y_', SUBSTRING(a.n, 12))", "delete", "o"},
+	{"DELETE FROM t1, t2 USING a AS t1 JOIN b AS t2", "delete", "a b"},
+	/* Definitions */
+	{"CREATE TABLE t (id bigint(20) unsigned NOT NULL auto_increment, n varchar(200) NOT NULL default '', PRIMARY KEY (id), KEY slug (slug(191))) DEFAULT CHARACTER SET utf8mb4", "create", "t"},
+	{"CREATE TEMPORARY TABLE IF NOT EXISTS d.t LIKE secret", "create", "d.t secret"},
+	{"CREATE TABLE x (LIKE secret)", "create", "x secret"},
+	{"CREATE TABLE x ENGINE=InnoDB AS SELECT * FROM secret", "create", "x secret"},
+	{"CREATE TABLE x (a int, FOREIGN KEY (a) REFERENCES d.s(b) ON DELETE CASCADE)", "create", "x d.s"},
+	{"CREATE TABLE x (a int) ENGINE=FEDERATED", "create", NULL},
+	{"CREATE TABLE x (a int) CONNECTION='mysql://h/d/t'", "create", NULL},
+	{"CREATE TABLE x (a int) ENGINE=MyISAM UNION=(a, b)", "create", NULL},
+	{"CREATE TABLE x (a int) DATA DIRECTORY='/tmp'", "create", NULL},
+	{"CREATE OR REPLACE ALGORITHM=MERGE DEFINER=`r`@`%` SQL SECURITY DEFINER VIEW v (a, b) AS (SELECT 1) UNION SELECT a FROM b", "create", "v b"},
+	{"CREATE UNIQUE INDEX i USING BTREE ON t (a)", "create", "t"},
+	{"CREATE DATABASE IF NOT EXISTS x CHARACTER SET utf8", "create", "x."},
+	{"CREATE USER 'a'@'%' IDENTIFIED BY 'b'", "account", ""},
+	{"CREATE PROCEDURE p() SELECT 1", "create", NULL},
+	{"CREATE DEFINER=a@b TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = 1", "create", NULL},
+	{"ALTER TABLE a ADD COLUMN b int, ADD FOREIGN KEY (x) REFERENCES c (y), RENAME TO d", "alter", "a c d"},
+	{"ALTER TABLE a RENAME COLUMN x TO y, RENAME INDEX i TO j", "alter", "a"},
+	{"ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b", "alter", NULL},
+	{"DROP TABLE IF EXISTS a, b.c", "drop", "a b.c"},
+	{"DROP INDEX i ON t", "drop", "t"},
+	{"DROP PROCEDURE p", "drop", NULL},
+	{"TRUNCATE t", "truncate", "t"},
+	{"RENAME TABLE a TO b, c TO d.e", "rename", "a b c d.e"},
+	/* The session */
+	{"SET NAMES utf8mb4 COLLATE utf8mb4_unicode_520_ci", "set", ""},
+	{"SET NAMES 'gbk'", "set", NULL},
+	{"SET CHARACTER SET big5", "set", NULL},
+	{"SET character_set_client = sjis", "set", NULL},
+	{"SET SESSION sql_mode='NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'", "set", ""},
+	{"SET sql_mode=''", "set", ""},
+	{"SET sql_mode='ANSI_QUOTES'", "set", NULL},
+	{"SET @@session.sql_mode = 'NO_BACKSLASH_ESCAPES'", "set", NULL},
+	{"SET @a = 1, sql_mode = ORACLE", "set", NULL},
+	{"SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", "set", NULL},
+	{"SET autocommit = 0, @x = (SELECT MAX(a) FROM t), SESSION wait_timeout = 10", "set", "t"},
+	{"SET GLOBAL general_log = 1", "set_global", ""},
+	{"SET @@global.read_only = 0", "set_global", ""},
+	{"SET PASSWORD = 'x'", "account", ""},
+	{"SET STATEMENT max_statement_time = 1 FOR SELECT 1", "set", NULL},
+	{"SELECT @@SESSION.sql_mode", "select", ""},
+	{"USE `foo`", "use", "foo."},
+	{"USE foo bar", "use", NULL},
+	{"BEGIN", "begin", ""},
+	{"START TRANSACTION READ ONLY", "begin", ""},
+	{"START SLAVE", "replication", ""},
+	{"BEGIN NOT ATOMIC SELECT 1", "begin", NULL},
+	{"COMMIT AND CHAIN", "commit", ""},
+	{"LOCK TABLES a READ, b AS c WRITE", "lock", "a b"},
+	{"UNLOCK TABLES", "unlock", ""},
+	/* What there is */
+	{"SHOW FULL COLUMNS FROM `t`", "show", "t"},
+	{"SHOW COLUMNS FROM t FROM d", "show", "d.t"},
+	{"SHOW INDEX FROM t WHERE key_name = 'x'", "show", "t"},
+	{"SHOW TABLES FROM d LIKE 'x'", "show", "d."},
+	{"SHOW CREATE TABLE d.t", "show", "d.t"},
+	{"SHOW VARIABLES WHERE variable_name IN (SELECT a FROM secret)", "show", "secret"},
+	{"SHOW CREATE PROCEDURE p", "show", NULL},
+	{"DESCRIBE t;", "describe", "t"},
+	{"EXPLAIN FORMAT=JSON SELECT * FROM t", "explain", "t"},
+	{"EXPLAIN UPDATE t SET a = 1", "explain", "t"},
+	/* Administration */
+	{"GRANT ALL ON *.* TO 'a'@'%'", "grant", "*.*"},
+	{"GRANT SELECT (a) ON d.t TO a@localhost", "grant", "d.t"},
+	{"ANALYZE TABLE a, b", "analyze", "a b"},
+	{"CHECK TABLE a FAST", "check", "a"},
+	{"FLUSH TABLES a, b WITH READ LOCK", "flush", "a b"},
+	{"FLUSH PRIVILEGES", "flush", ""},
+	{"KILL 5", "kill", ""},
+	/* Comments and blanks, as the servers read them */
+	{"SELECT 1--1", "select", ""},
+	{"SELECT 1 -- FROM secret", "select", ""},
+	{"SELECT 1 --\n FROM secret", "select", "secret"},
+	{"SELECT 1 # FROM secret", "select", ""},
+	{"SELECT 1 #\n FROM secret", "select", "secret"},
+	{"SELECT/**/a/* ; */FROM/**/secret", "select", "secret"},
+	{"SELECT a /*/ FROM x */ FROM t", "select", "t"},
+	{"SELECT\va\fFROM\tsecret", "select", "secret"},
+	{"SELECT a FROM t\xa0, u", "select", "t\xa0 u"},
+	{"SELECT 1 /*!UNION SELECT a FROM secret*/", "select", "secret"},
+	{"/*!50000SELECT*/ a FROM secret", "select", "secret"},
+	{"/*!40101 SET NAMES utf8 */", "set", ""},
+	{"/*!99999999 SELECT*/ 1", "unknown", NULL},
+	{"/*!50700 SELECT*/ 1", "select", NULL},
+	{"/*!123 SELECT*/ 1", "select", NULL},
+	{"/*M!100000 SELECT*/ 1", "unknown", NULL},
+	{"/*!40000 SELECT /* x */ 1 */", "select", NULL},
+	{"SELECT 1 /*! FROM secret", "select", NULL},
+	{"SELECT /*+ MAX_EXECUTION_TIME(1000) */ a FROM t", "select", "t"},
+	{"SELECT /*+ SET_VAR(x='*/ a FROM t", "select", NULL},
+	{"SELECT 1.FROM secret", "select", NULL},
+	{"SELECT 1e1FROM secret", "select", NULL},
+	{"SELECT 1FROM secret", "select", ""},
+	{"SELECT .5, 1.5e-3, 0x41, t.5 FROM t", "select", "t"},
+	{"SELECT 'a''b\\'c', \"d\"\"e\", N'x', _utf8'y' FROM t", "select", "t"},
+	{"SELECT 'abc", "select", NULL},
+	{"SELECT 'abc\\'", "select", NULL},
+	{"SELECT `abc", "select", NULL},
+	{"SELECT /* x", "select", NULL},
+	{"SELECT {fn now()}", "select", NULL},
+	{"SELECT \\N, @a:=1, @`b`, @@x FROM t", "select", "t"},
+	/* What is not proven */
+	{"SELECT a FROM \"secret\"", "select", NULL},
+	{"SELECT f(1)", "select", NULL},
+	{"SELECT d.f(1)", "select", NULL},
+	{"SELECT `count`(1)", "select", NULL},
+	{"SELECT LOAD_FILE('/etc/passwd')", "select", NULL},
+	{"SELECT a INTO OUTFILE '/tmp/x' FROM t", "select", NULL},
+	{"SELECT a FROM t INTO DUMPFILE '/tmp/x'", "select", NULL},
+	{"SELECT * FROM JSON_TABLE('[]', '$[*]' COLUMNS (a INT PATH '$')) t", "select", NULL},
+	{"SELECT NEXT VALUE FOR s", "select", NULL},
+	{"SELECT * FROM a offset, secret", "select", NULL},
+	{"SELECT a FROM t PROCEDURE ANALYSE()", "select", NULL},
+	{"SELECT a FROM t x y", "select", NULL},
+	{"PREPARE s FROM 'SELECT 1'", "prepare", NULL},
+	{"EXECUTE s", "execute", NULL},
+	{"EXECUTE IMMEDIATE CONCAT('SEL', 'ECT 1')", "execute", NULL},
+	{"CALL p()", "call", NULL},
+	{"LOAD DATA INFILE 'x' INTO TABLE t", "load", NULL},
+	{"HANDLER t OPEN", "handler", NULL},
+	{"FOO BAR", "unknown", NULL},
+	{"IF 1 THEN SELECT 1", "unknown", NULL},
+};
+/* clang-format on */
+
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+/* The tables as "a b.c d." in the order in which the statement names them. */
+static void list_tables(const struct sql *s, char *out, size_t room)
+{
+	size_t n = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < s->n_tables; i++) {
+		const struct sql_table *t = &s->tables[i];
+		const struct bytes schema = sql_name(s, t->schema_at, t->schema_n);
+		const struct bytes name = sql_name(s, t->name_at, t->name_n);
+		n += (size_t)snprintf(out + n, room - n, "%s%.*s%s%.*s", i ? " " : "", (int)schema.n,
+				      (const char *)schema.p, schema.n ? "." : "", (int)name.n,
+				      (const char *)name.p);
+		ck_assert_uint_lt(n, room);
+	}
+}
+
+static void check_row(const struct row *row, const struct sql *s)
+{
+	char tables[512];
+	list_tables(s, tables, sizeof(tables));
+	ck_assert_msg(s->has_token, "%s: empty", row->text);
+	ck_assert_msg(strcmp(sql_verb_words[s->verb], row->verb) == 0, "%s: verb %s", row->text,
+		      sql_verb_words[s->verb]);
+	ck_assert_msg(s->is_unproven == (row->tables == NULL), "%s: unproven %d", row->text,
+		      s->is_unproven);
+	if (row->tables)
+		ck_assert_msg(strcmp(tables, row->tables) == 0, "%s: tables '%s'", row->text, tables);
+}
+
+/* The first statement, shown in two pieces, or (cut SIZE_MAX) byte by byte. */
+static void read_cut(struct sql *s, struct bytes text, size_t cut)
+{
+	sql_init(s, true);
+	for (size_t at = 0; at < text.n && !s->is_end;) {
+		const size_t n = cut == SIZE_MAX ? 1 : at < cut ? cut - at : text.n - at;
+		at += sql_feed(s, bytes_slice(text, at, n));
+	}
+	if (!s->is_end)
+		sql_finish(s);
+}
+
+START_TEST(reads_statements_however_they_are_cut)
+{
+	const struct row *row = &rows[_i];
+	const struct bytes text = bytes_str(row->text);
+	struct sql s;
+	for (size_t cut = 0; cut <= text.n; cut++) {
+		read_cut(&s, text, cut);
+		check_row(row, &s);
+	}
+	read_cut(&s, text, SIZE_MAX);
+	check_row(row, &s);
+}
+END_TEST
+
+START_TEST(splits_at_semicolons_outside_quotes)
+{
+	const struct bytes text = bytes_str("SELECT ';' /* ; */; DROP TABLE a -- ;\n;; USE b");
+	static const enum sql_verb verbs[] = {SQL_SELECT, SQL_DROP, SQL_USE};
+	struct sql s;
+	size_t n = 0;
+	sql_init(&s, true);
+	for (struct bytes rest = text; rest.n; sql_next(&s)) {
+		rest = bytes_from(rest, sql_feed(&s, rest));
+		if (!s.is_end)
+			sql_finish(&s);
+		if (!s.has_token)
+			continue;
+		ck_assert_uint_lt(n, sizeof(verbs) / sizeof(verbs[0]));
+		ck_assert_int_eq(s.verb, verbs[n++]);
+		ck_assert(!s.is_unproven);
+	}
+	ck_assert_uint_eq(n, 3);
+}
+END_TEST
+
+START_TEST(proves_nothing_after_a_lost_statement)
+{
+	const struct bytes text = bytes_str("SET sql_mode = ANSI; SELECT 1");
+	struct sql s;
+	sql_init(&s, true);
+	const size_t n = sql_feed(&s, text);
+	ck_assert(s.is_unproven && (s.effects & SQL_LOSES_LEXING));
+	sql_next(&s);
+	(void)sql_feed(&s, bytes_from(text, n)); /* it takes what is left */
+	sql_finish(&s);
+	ck_assert(s.is_unproven);
+}
+END_TEST
+
+START_TEST(bounds_what_it_remembers)
+{
+	static char text[200000];
+	size_t n = (size_t)snprintf(text, sizeof(text), "SELECT 1 FROM t0");
+	for (int i = 1; i <= SQL_TABLES_MAX; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ", t%d", i);
+	struct sql s;
+	read_cut(&s, bytes_of(text, n), n);
+	ck_assert(s.is_unproven);
+	n = (size_t)snprintf(text, sizeof(text), "SELECT ");
+	memset(text + n, '(', sizeof(text) - n);
+	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	ck_assert(s.is_unproven);
+	memset(text + n, 'a', sizeof(text) - n);
+	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	ck_assert(!s.is_unproven);
+	memcpy(text, "TABLE a", 7);
+	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	ck_assert(s.is_unproven);
+}
+END_TEST
+
+START_TEST(does_not_prove_letters_of_an_unknown_character_set)
+{
+	struct sql s;
+	sql_init(&s, false);
+	(void)sql_feed(&s, bytes_str("SELECT a FROM t\xa0, u")); /* all of it: no semicolon */
+	sql_finish(&s);
+	ck_assert(s.is_unproven);
+	sql_init(&s, false);
+	(void)sql_feed(&s, bytes_str("SELECT '\xa0' FROM `\xa0`")); /* all of it: no semicolon */
+	sql_finish(&s);
+	ck_assert(!s.is_unproven);
+}
+END_TEST
+
+START_TEST(finds_words_in_any_case)
+{
+	ck_assert_int_eq(sql_word_find(bytes_str("SeLeCt")), SQL_W_SELECT);
+	ck_assert_int_eq(sql_word_find(bytes_str("algorithm")), SQL_W_ALGORITHM);
+	ck_assert_int_eq(sql_word_find(bytes_str("xa")), SQL_W_XA);
+	ck_assert_int_eq(sql_word_find(bytes_str("selec")), SQL_W_NONE);
+	ck_assert_int_eq(sql_word_find(bytes_str("selects")), SQL_W_NONE);
+	for (int word = SQL_W_NONE + 1; word < SQL_N_WORDS; word++)
+		ck_assert_int_eq(sql_word_find(bytes_str(sql_word_text((enum sql_word)word))), word);
+	ck_assert(sql_word_is_callable(bytes_str("Concat")));
+	ck_assert(!sql_word_is_callable(bytes_str("load_file")));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sql");
+	TCase *tcase = tcase_create("sql");
+	tcase_add_loop_test(tcase, reads_statements_however_they_are_cut, 0, N_ROWS);
+	tcase_add_test(tcase, splits_at_semicolons_outside_quotes);
+	tcase_add_test(tcase, proves_nothing_after_a_lost_statement);
+	tcase_add_test(tcase, bounds_what_it_remembers);
+	tcase_add_test(tcase, does_not_prove_letters_of_an_unknown_character_set);
+	tcase_add_test(tcase, finds_words_in_any_case);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	const int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
