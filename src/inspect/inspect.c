@@ -170,6 +170,19 @@ static enum inspect_status connection_fails(struct inspect *in, struct flow *f, 
 	return INSPECT_FINAL;
 }
 
+/* Where a server speaks first, it claims the connection, and what a client of another protocol then
+ * sends is malformed: say what it is. */
+static enum inspect_status malformed(struct inspect *in, struct flow *f, unsigned dir,
+				     struct bytes slice, const char *why)
+{
+	uint64_t others = f->others;
+	bool is_first = f->half[dir].is_tracked && f->half[dir].fed == f->half[dir].isn + 1;
+	uint8_t found = is_first ? probe_set(in, f, &others, dir, slice) : POLICY_APP_NONE;
+	if (found == POLICY_APP_NONE)
+		return connection_fails(in, f, REASON_MALFORMED, NULL, why);
+	return connection_fails(in, f, REASON_WRONG_PROTOCOL, dissectors[found]->name, why);
+}
+
 /* After a unit: can anything still change the verdict? */
 static enum inspect_status after_unit(const struct call *c)
 {
@@ -222,14 +235,15 @@ static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigne
 		return INSPECT_FINAL;
 	case DIS_NOT_MINE:
 	case DIS_MALFORMED:
-		return connection_fails(in, f, REASON_MALFORMED, NULL, r.why);
+		return malformed(in, f, dir, slice, r.why);
 	case DIS_LIMIT:
 		return connection_fails(in, f, REASON_LIMIT, NULL, r.why);
 	}
 	return connection_fails(in, f, REASON_MALFORMED, NULL, "unknown answer of a dissector");
 }
 
-/* All whole units of the slice, so that its bytes are put together once however small the units are. */
+/* All whole units of the slice, so that its bytes are put together once however small the units
+ * are. */
 static enum inspect_status feed_slice(struct inspect *in, struct flow *f, unsigned dir,
 				      struct bytes slice)
 {

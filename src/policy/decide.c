@@ -91,14 +91,11 @@ static void tally_wishes(struct tally *t, const struct image_rule *rule)
 
 /* ---- weighing ---- */
 
-static bool is_managed(const struct policy_subject *s)
-{
-	return s->from_container || s->to_container;
-}
-
+/* Two strangers on a managed interface (a link-local address, a gateway's two segments) are no
+ * exception: what reaches us is ours to judge. */
 static enum verdict zone_default(const struct policy_image *image, const struct policy_subject *s)
 {
-	if (s->from_container && s->to_container)
+	if (s->from_container == s->to_container)
 		return (enum verdict)image->internal;
 	return (enum verdict)(s->from_container ? image->egress : image->ingress);
 }
@@ -110,8 +107,7 @@ static void weigh_default(const struct policy_image *image, const struct policy_
 {
 	out->rule = POLICY_NO_RULE;
 	out->log_deny = true;
-	bool denies =
-		is_managed(subject) && (t->covers || zone_default(image, subject) == VERDICT_DENY);
+	bool denies = t->covers || zone_default(image, subject) == VERDICT_DENY;
 	if (denies && t->failure == REASON_UNIDENTIFIED && t->covers &&
 	    image->settings.unidentified == VERDICT_ALLOW)
 		denies = false;

@@ -16,7 +16,7 @@ report() {
 # A lab's tag is bw-PID: it runs as long as that process does.
 runs() { [[ -n $1 && -d /proc/$1 ]]; }
 
-pid_of() { sed -nE 's,.*bw-(lab-)?([0-9]+).*,\2,p' <<<"$1"; }
+pid_of() { [[ ! $1 =~ bw-(lab-)?([0-9]+) ]] || printf '%s\n' "${BASH_REMATCH[2]}"; }
 
 check_list() {
 	local what=$1 line
@@ -35,7 +35,8 @@ processes() {
 	local dir line
 	for dir in /proc/[0-9]*; do
 		line=$(tr "\0" " " 2>/dev/null <"$dir/cmdline") || continue
-		[[ ! $line =~ /bw-[0-9]+-[A-Za-z0-9]{6}/ ]] || printf '%s (pid %s)\n' "${line:0:120}" "${dir##*/}"
+		[[ ! $line =~ /bw-[0-9]+-[A-Za-z0-9]{6}/ ]] ||
+			printf '%s process %s: %s\n' "${BASH_REMATCH[0]}" "${dir##*/}" "${line:0:80}"
 	done
 }
 
@@ -52,7 +53,7 @@ check_list namespace < <(namespaces)
 check_list cgroup < <(cgroups)
 check_list directory < <(directories)
 check_list mount < <(mounts)
-check_list process < <(processes)
+check_list 'program of' < <(processes)
 check_list rule < <(rules)
 ((found)) || printf 'nothing left over\n'
 exit "$found"

@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
+#include <setjmp.h>
 #include <stdlib.h>
 
 enum {
@@ -28,6 +29,7 @@ enum {
 	RIG_PACKET_MAX = 66000,
 	RIG_STREAM_MAX = 1 << 17, /* bytes of one direction */
 	RIG_IMAGES = 8,
+	RIG_STAGED = 512, /* verdicts of one turn */
 };
 
 /* ---- dice ---- */
@@ -190,6 +192,11 @@ struct rig {
 	struct rig_record records[RIG_RECORDS];
 	uint32_t n_records;
 	struct rig_receiver to[2]; /* 0: what the server gets */
+	/* Verdicts leave when the turn is over; an engine that dies before takes them with it. */
+	uint32_t staged[RIG_STAGED];
+	uint32_t n_staged;
+	uint32_t dies_in; /* hooks until the engine dies; 0: it lives */
+	jmp_buf death;
 	bool has_receivers;
 	uint32_t expected_mark; /* of packets as they come */
 };
@@ -382,8 +389,11 @@ static inline void rig_deliver(struct rig *r, struct bytes packet)
 	ck_assert_uint_eq(v.reserved, 0);
 	if (v.flags & TCP_SYN) {
 		ck_assert_msg(v.data.n == 0, "payload of a SYN was let through");
-		if (!to->has_start || v.seq + 1 != to->start)
+		/* A server stays with what it has until its own answer says otherwise. */
+		if (!to->has_start || (side == 1 && v.seq + 1 != to->start))
 			rig_receiver_restart(to, v.seq + 1);
+		if (side == 1 && v.ack != r->to[0].start)
+			rig_receiver_restart(&r->to[0], v.ack);
 		return;
 	}
 	if (v.flags & TCP_RST) {
@@ -395,9 +405,27 @@ static inline void rig_deliver(struct rig *r, struct bytes packet)
 		rig_receive(to, v.seq, v.data, v.flags & TCP_FIN);
 }
 
+/* The engine's life hangs on the calls that it makes outside. */
+static inline void rig_maybe_die(struct rig *r)
+{
+	if (r->dies_in && --r->dies_in == 0)
+		longjmp(r->death, 1);
+}
+
+/* What the turn decided reaches the receivers. */
+static inline void rig_flush(struct rig *r)
+{
+	for (uint32_t i = 0; i < r->n_staged; i++) {
+		struct rig_packet *p = &r->sent[r->staged[i]];
+		rig_deliver(r, bytes_of(p->bytes, p->n));
+	}
+	r->n_staged = 0;
+}
+
 static inline void rig_verdict_hook(void *ctx, const struct capture_verdict *v)
 {
 	struct rig *r = ctx;
+	rig_maybe_die(r);
 	struct rig_packet *p = &r->sent[v->id % RIG_PACKETS];
 	ck_assert_msg(p->id == v->id && !p->is_answered, "packet %u was answered twice", v->id);
 	p->is_answered = true;
@@ -413,13 +441,15 @@ static inline void rig_verdict_hook(void *ctx, const struct capture_verdict *v)
 		memcpy(p->bytes, v->data, v->n);
 		p->n = v->n;
 	}
-	rig_deliver(r, bytes_of(p->bytes, p->n));
+	ck_assert_uint_lt(r->n_staged, RIG_STAGED);
+	r->staged[r->n_staged++] = v->id % RIG_PACKETS;
 }
 
 static inline bool rig_inject_hook(void *ctx, struct bytes packet, const struct ip_addr *to)
 {
 	struct rig *r = ctx;
 	(void)to; /* is in the packet */
+	rig_maybe_die(r);
 	struct rig_packet *p = &r->injected[r->n_injected++ % RIG_INJECTED];
 	free(p->bytes);
 	p->bytes = malloc(packet.n);
@@ -453,6 +483,7 @@ static inline void rig_record_item(struct rig_record *to, unsigned tag, struct b
 static inline void rig_record_hook(void *ctx, const struct event_head *head)
 {
 	struct rig *r = ctx;
+	rig_maybe_die(r);
 	struct rig_record *to = &r->records[r->n_records++ % RIG_RECORDS];
 	*to = (struct rig_record){.head = *head};
 	const uint8_t *at = (const uint8_t *)(head + 1), *end = (const uint8_t *)head + head->size;
@@ -507,6 +538,7 @@ static inline void rig_use(struct rig *r, const char *policy_text, const char *i
 	ck_assert_uint_lt(r->n_images, RIG_IMAGES);
 	ck_assert_int_eq(policy_compile(policy, &inputs, &r->images[r->n_images], &err), 0);
 	worker_use_image(r->w, policy_image_of(&r->images[r->n_images++]), r->now);
+	rig_flush(r);
 	policy_free(policy);
 	diagnostics_fini(&diags);
 	identity_set_fini(&ids);
@@ -579,6 +611,7 @@ static inline void rig_wait(struct rig *r, uint64_t ms)
 	r->now.mono_ns += ms * 1000000;
 	r->now.real_ns += ms * 1000000;
 	worker_tick(r->w, r->now);
+	rig_flush(r);
 }
 
 /* ---- sending ---- */
@@ -587,6 +620,16 @@ struct rig_frame {
 	const uint8_t *mac;
 	bool is_unfinished, is_verified, is_cut;
 };
+
+/* The engine is dead: what it had read and not answered is dropped by the kernel, and another takes over. */
+static inline void rig_bury(struct rig *r)
+{
+	r->n_staged = 0;
+	worker_free(r->w);
+	for (uint32_t i = 0; i < RIG_PACKETS; i++)
+		r->sent[i].is_answered = true;
+	rig_start_worker(r);
+}
 
 /* Gives a whole packet to the worker; the answer, if there is one already, is in the result. */
 static inline struct rig_packet *rig_send_raw(struct rig *r, struct bytes packet, const struct rig_frame *frame)
@@ -609,7 +652,12 @@ static inline struct rig_packet *rig_send_raw(struct rig *r, struct bytes packet
 			cp.has_mac = true;
 		}
 	}
-	worker_packet(r->w, &cp, r->now);
+	if (setjmp(r->death) == 0) {
+		worker_packet(r->w, &cp, r->now);
+		rig_flush(r);
+	} else {
+		rig_bury(r);
+	}
 	return p;
 }
 

@@ -1058,19 +1058,11 @@ END_TEST
 
 /* ---- the engine dies and another takes over ---- */
 
-static void crash(void)
-{
-	worker_free(r->w);
-	for (uint32_t i = 0; i < RIG_PACKETS; i++)
-		r->sent[i].is_answered = true; /* the kernel drops what it had read */
-	rig_start_worker(r);
-}
-
 START_TEST(a_held_connection_goes_on_after_a_crash)
 {
 	begin(policy, &rig_web);
 	ck_assert(is_held(rig_say(&c, 0, "GE")));
-	crash();
+	rig_bury(r);
 	ck_assert(is_held(rig_data(&c, 0, 0, "GE", 2)));
 	ck_assert(was_accepted(rig_data(&c, 0, 0, "GET /ok/", 8)));
 	ck_assert(rig_has_got(r, 0, "GET /ok/"));
@@ -1085,13 +1077,13 @@ START_TEST(nothing_unjudged_passes_after_a_crash)
 	for (size_t cut = 1; cut < n; cut += 3) {
 		begin(policy, &rig_web);
 		(void)rig_data(&c, 0, 0, text, cut);
-		crash();
+		rig_bury(r);
 		(void)rig_data(&c, 0, 0, text, cut);
 		(void)rig_data(&c, 0, (uint32_t)cut, text + cut, n - cut);
 		struct bytes got = rig_got(r, 0);
 		ck_assert_msg(got.n < n, "cut %zu", cut);
 		ck_assert(memcmp(got.p, text, got.n) == 0);
-		crash();
+		rig_bury(r);
 		(void)rig_data(&c, 0, 0, text, n);
 		ck_assert_uint_lt(rig_got(r, 0).n, n);
 		finish();
@@ -1104,7 +1096,7 @@ START_TEST(a_hold_ends_in_the_next_engine_too)
 {
 	begin(policy, &rig_web);
 	(void)rig_say(&c, 0, "GE");
-	crash();
+	rig_bury(r);
 	rig_wait(r, 3100);
 	ck_assert_uint_eq(rig_counter(r, COUNTER_HOLD_TIMEOUT), 1);
 	assert_both_reset(0, 0);
@@ -1117,7 +1109,7 @@ START_TEST(a_torn_flow_is_reset)
 	begin(policy, &rig_web);
 	ck_assert(was_accepted(rig_say(&c, 0, OK_HEAD)));
 	atomic_fetch_add(&r->w->shard.flows[0].turn, 1);
-	crash();
+	rig_bury(r);
 	ck_assert_uint_eq(rig_counter(r, COUNTER_STATE_LOST), 1);
 	ck_assert_uint_eq(r->w->shard.chunks.n_used, 0);
 	ck_assert(was_dropped(rig_say(&c, 0, OK_HEAD_2)));

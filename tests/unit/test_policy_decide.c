@@ -108,8 +108,7 @@ static const struct question questions[] = {
 	{raw, DB, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, DB, OUT, IPPROTO_UDP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, OUT, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
-	{raw, OUT, "198.18.2.2", IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
-	 "allow - none enforce final"},
+	{raw, OUT, "198.18.2.2", IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, "198.18.1.200", "198.18.1.201", IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
 	 "deny - default enforce"},
 	{open_defaults, DB, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
@@ -133,7 +132,7 @@ static const struct question questions[] = {
 	 "allow - none enforce"},
 	{open_defaults, WEB, DB, IPPROTO_TCP, 81, APPLICATION, NO_APP, "",
 	 "allow - none enforce final"},
-	/* between externals only explicit denials hold */
+	/* strangers to each other: the internal default */
 	{open_defaults, "198.18.2.2", OUT, IPPROTO_TCP, 25, CONNECTION, NO_APP, "",
 	 "deny outside rule enforce"},
 	{open_defaults, "198.18.2.2", OUT, IPPROTO_TCP, 26, CONNECTION, NO_APP, "",

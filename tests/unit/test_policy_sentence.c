@@ -56,7 +56,7 @@ static const struct {
 	{"blog/other -> blog/db sql = deny by default", true},
 	{"blog/wp -> 198.19.1.10 sql 'select a' = allow by crm", true},
 	{"blog/wp -> @crm sql 'select a' = allow by crm", true},
-	{"host -> @crm sql 'drop a' = allow", true}, /* neither side is managed */
+	{"host -> @crm sql 'drop a' = allow", false}, /* strangers are denied by default too */
 	{"blog/wp -> cidr:10.5.0.0/16 sql 'select a' = allow by crm", true},
 	{"blog/wp -> cidr:10.6.0.0/16 sql 'select a' = deny by default", true},
 	{"internet -> blog/wp web GET / = allow by site", true},
