@@ -21,7 +21,7 @@ static void classify(struct sql *s)
 	t->is_part = s->previous_kind == SQL_T_PUNCT && s->previous_byte == '.';
 	t->word = SQL_W_NONE;
 	t->is_callable = 0;
-	if (t->kind != SQL_T_WORD || t->is_part)
+	if (t->kind != SQL_T_WORD || t->is_part || t->is_dotted)
 		return;
 	t->word = (uint8_t)sql_word_find(sql_text(s));
 	t->is_callable = sql_word_is_callable(sql_text(s));

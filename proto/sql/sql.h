@@ -30,10 +30,10 @@ enum {
 #define SQL_VERBS(X)                                                                               \
 	X(UNKNOWN, "unknown")                                                                      \
 	X(SELECT, "select")                                                                        \
-	X(INSERT, "insert") X(REPLACE, "replace") X(UPDATE, "update") X(DELETE, "delete") X(       \
-		DO, "do") X(SHOW, "show") X(DESCRIBE,                                              \
-					    "describe") X(EXPLAIN,                                 \
-							  "explain") X(HELP, "help") X(USE, "use") \
+	X(INSERT, "insert")                                                                        \
+	X(REPLACE, "replace") X(UPDATE, "update") X(DELETE, "delete") X(DO, "do") X(               \
+		SHOW, "show") X(DESCRIBE, "describe") X(EXPLAIN,                                   \
+							"explain") X(HELP, "help") X(USE, "use")   \
 		X(SET, "set") X(BEGIN, "begin") X(COMMIT, "commit") X(ROLLBACK, "rollback") X(     \
 			SAVEPOINT,                                                                 \
 			"savepoint") X(RELEASE, "release") X(LOCK, "lock") X(UNLOCK,               \
@@ -86,8 +86,9 @@ struct sql_token {
 	uint8_t kind; /* enum sql_token_kind */
 	uint8_t word; /* enum sql_word of an unquoted word that is not a qualified name's part */
 	uint8_t is_callable;
-	uint8_t is_part; /* follows a dot */
-	uint32_t n;	 /* of the whole token; the text keeps SQL_TOKEN_MAX of it */
+	uint8_t is_part;   /* follows a dot */
+	uint8_t is_dotted; /* a dot and a name follow at once */
+	uint32_t n;	   /* of the whole token; the text keeps SQL_TOKEN_MAX of it */
 	uint8_t text[SQL_TOKEN_MAX];
 };
 

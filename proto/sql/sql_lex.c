@@ -12,6 +12,7 @@
 enum lex {
 	L_BLANK,
 	L_WORD,
+	L_WORD_DOT, /* a word, then a point right behind it */
 	L_DIGITS,
 	L_EXPONENT, /* digits, then "e" */
 	L_SIGN,	    /* digits, "e", then + or - */
@@ -66,6 +67,7 @@ static void lose(struct sql *s)
 static void begin(struct sql *s, enum sql_token_kind kind, enum lex state)
 {
 	s->token.kind = kind;
+	s->token.is_dotted = 0;
 	s->token.n = 0;
 	s->lex = state;
 }
@@ -168,6 +170,10 @@ static bool step_blank(struct sql *s, uint8_t c)
 
 static bool step_word(struct sql *s, uint8_t c)
 {
+	if (c == '.') {
+		s->lex = L_WORD_DOT;
+		return true;
+	}
 	if (!is_letter(c) && !is_digit(c)) {
 		end(s);
 		return false;
@@ -175,6 +181,16 @@ static bool step_word(struct sql *s, uint8_t c)
 	check_letter(s, c);
 	put(s, c);
 	return true;
+}
+
+/* Where a point and a name follow at once, even a reserved word is a name: LIMIT.x is a column of
+ * LIMIT. */
+static bool step_word_dot(struct sql *s, uint8_t c)
+{
+	s->token.is_dotted = is_letter(c) || is_digit(c);
+	end(s);
+	s->lex = L_DOT;
+	return false;
 }
 
 /* Digits followed by letters are a name, 1e5 and 1.5 are numbers. A letter right after those is
@@ -395,6 +411,8 @@ static bool step(struct sql *s, uint8_t c)
 		return step_blank(s, c);
 	case L_WORD:
 		return step_word(s, c);
+	case L_WORD_DOT:
+		return step_word_dot(s, c);
 	case L_DIGITS:
 		s->quote = 0;
 		return step_digits(s, c);

@@ -67,19 +67,23 @@ static void on_show_schema(struct sql *s)
 	head_rest(s, SQL_S_EXPR);
 }
 
-/* EXPLAIN table | EXPLAIN [words] statement */
+/* EXPLAIN table | EXPLAIN [words] statement. Most of those words may be a table's name as well. */
 static void on_explain(struct sql *s)
 {
 	const bool is_value = s->previous_kind == SQL_T_PUNCT && s->previous_byte == '=';
-	if (HEAD_IS(s, SQL_W_EXTENDED, SQL_W_PARTITIONS, SQL_W_ANALYZE, SQL_W_FORMAT) ||
-	    sql_is_punct(s, '=') || is_value)
+	const bool is_after_word = s->previous_word == SQL_W_EXTENDED ||
+				   s->previous_word == SQL_W_PARTITIONS ||
+				   s->previous_word == SQL_W_FORMAT;
+	if (is_value || (sql_is_punct(s, '=') && s->previous_word == SQL_W_FORMAT))
 		return;
 	if (sql_is_punct(s, '(') ||
 	    HEAD_IS(s, SQL_W_SELECT, SQL_W_INSERT, SQL_W_REPLACE, SQL_W_UPDATE, SQL_W_DELETE,
 		    SQL_W_WITH, SQL_W_TABLE, SQL_W_VALUES)) {
 		s->verb = SQL_EXPLAIN;
 		sql_head_start(s);
-	} else {
+	} else if (is_after_word || s->token.kind == SQL_T_END) {
+		sql_doubt(s);
+	} else if (!HEAD_IS(s, SQL_W_EXTENDED, SQL_W_PARTITIONS, SQL_W_ANALYZE, SQL_W_FORMAT)) {
 		head_refs_with(s, SQL_C_ONE);
 	}
 }

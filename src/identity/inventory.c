@@ -33,8 +33,9 @@ struct key {
 
 static int fail(struct reading *r, const yaml_node_t *node, const char *what, const char *detail)
 {
-	return error_set(r->err, -EINVAL, "%s:%zu:%zu: %s%s", r->name, node->start_mark.line + 1,
-			 node->start_mark.column + 1, what, detail);
+	error_set(r->err, -EINVAL, "%s:%zu:%zu: %s%s", r->name, node->start_mark.line + 1,
+		  node->start_mark.column + 1, what, detail);
+	return -EINVAL;
 }
 
 static int node_at(struct reading *r, int index, const yaml_node_t **out)
@@ -68,7 +69,7 @@ static int read_pair(struct reading *r, const yaml_node_pair_t *pair, const stru
 		     uint32_t *seen, void *target)
 {
 	const yaml_node_t *key_node = NULL, *value = NULL;
-	const char *name = NULL;
+	const char *name = "";
 	int e = node_at(r, pair->key, &key_node);
 	if (e == 0)
 		e = node_at(r, pair->value, &value);
@@ -118,7 +119,7 @@ static int read_list(struct reading *r, const yaml_node_t *node,
 
 static int read_text(struct reading *r, const yaml_node_t *node, char **out)
 {
-	const char *text = NULL;
+	const char *text = "";
 	int e = text_of(r, node, &text);
 	if (e < 0)
 		return e;
@@ -128,7 +129,7 @@ static int read_text(struct reading *r, const yaml_node_t *node, char **out)
 
 static int read_address(struct reading *r, const yaml_node_t *node, struct ip_addr *out)
 {
-	const char *text = NULL;
+	const char *text = "";
 	int e = text_of(r, node, &text);
 	if (e == 0 && !ip_addr_parse(text, out))
 		e = fail(r, node, "not an IP address: ", text);
@@ -200,7 +201,7 @@ static int entry_labels(struct reading *r, const yaml_node_t *node, void *target
 	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start;
 	     p < node->data.mapping.pairs.top; p++) {
 		const yaml_node_t *key = NULL, *value = NULL;
-		const char *name = NULL;
+		const char *name = "";
 		int e = node_at(r, p->key, &key);
 		if (e == 0)
 			e = node_at(r, p->value, &value);
@@ -253,7 +254,7 @@ static bool parse_mac(const char *text, uint8_t out[6])
 static int entry_mac(struct reading *r, const yaml_node_t *node, void *target)
 {
 	struct entry *entry = target;
-	const char *text = NULL;
+	const char *text = "";
 	int e = text_of(r, node, &text);
 	if (e == 0 && !parse_mac(text, entry->address.mac))
 		e = fail(r, node, "not a link address (aa:bb:cc:dd:ee:ff): ", text);
@@ -349,7 +350,7 @@ static int network_subnet(struct reading *r, const yaml_node_t *node, void *targ
 {
 	struct identity_network *n = target;
 	struct identity_prefix prefix;
-	const char *text = NULL;
+	const char *text = "";
 	int e = text_of(r, node, &text);
 	if (e < 0)
 		return e;

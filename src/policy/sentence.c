@@ -232,15 +232,22 @@ static int parse_app(struct sentence *s, char *text, struct error *err)
 	return *request ? parse_request(s, request, err) : 0;
 }
 
+static int no_sentence(struct error *err)
+{
+	error_set(err, -EINVAL, "a sentence is FROM -> TO[:PORT] [APP [REQUEST]]");
+	return -EINVAL;
+}
+
 static int sentence_parse(const char *text, struct sentence *s, struct error *err)
 {
 	*s = (struct sentence){.port = PORT_NONE, .app = POLICY_APP_NONE};
 	s->copy = strdup(text);
 	if (!s->copy)
 		return -ENOMEM;
+	s->from = s->to = s->copy;
 	char *arrow = strstr(s->copy, ARROW);
 	if (!arrow)
-		return error_set(err, -EINVAL, "a sentence is FROM -> TO[:PORT] [APP [REQUEST]]");
+		return no_sentence(err);
 	int e = parse_expectation(s, arrow, err);
 	if (e < 0)
 		return e;
@@ -251,7 +258,7 @@ static int sentence_parse(const char *text, struct sentence *s, struct error *er
 	cut_spaces(s->to);
 	char *rest = cut_word(s->to);
 	if (*s->from == '\0' || *s->to == '\0' || strchr(s->from, ' '))
-		return error_set(err, -EINVAL, "a sentence is FROM -> TO[:PORT] [APP [REQUEST]]");
+		return no_sentence(err);
 	e = parse_port(s, err);
 	return e < 0 ? e : parse_app(s, rest, err);
 }
@@ -835,8 +842,8 @@ static int explain_pair(struct asking *a, const struct policy_owner *from,
 	return e;
 }
 
-static int explain_live(const struct policy *policy, const struct policy_image *live,
-			const struct sentence *s, FILE *out, struct error *err)
+static int explain_live(const struct policy_image *live, const struct sentence *s, FILE *out,
+			struct error *err)
 {
 	struct policy_owner from, to;
 	struct asking a = {.image = live, .sentence = s};
@@ -846,8 +853,8 @@ static int explain_live(const struct policy *policy, const struct policy_image *
 	return e < 0 ? e : explain_pair(&a, &from, &to, out, err);
 }
 
-static int explain_members(const struct policy *policy, const struct policy_image *image,
-			   const struct trial *t, FILE *out, struct error *err)
+static int explain_members(const struct policy_image *image, const struct trial *t, FILE *out,
+			   struct error *err)
 {
 	int e = 0;
 	for (size_t i = 0; i < t->from.n; i++) {
@@ -878,7 +885,7 @@ static int explain_made_up(const struct policy *policy, const char *text, FILE *
 	if (e == 0)
 		e = cast_compile(&cast, &blob, err);
 	if (e == 0)
-		e = explain_members(policy, policy_image_of(&blob), &t, out, err);
+		e = explain_members(policy_image_of(&blob), &t, out, err);
 	policy_blob_free(&blob);
 	trial_fini(&t);
 	cast_fini(&cast);
@@ -894,7 +901,7 @@ int policy_sentence_explain(const struct policy *policy, const struct policy_ima
 	struct sentence s;
 	int e = sentence_parse(sentence, &s, err);
 	if (e == 0)
-		e = explain_live(policy, live, &s, out, err);
+		e = explain_live(live, &s, out, err);
 	sentence_fini(&s);
 	return e;
 }

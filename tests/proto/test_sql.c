@@ -43,6 +43,9 @@ static const struct row rows[] = {
 	{"SELECT row_number() OVER (PARTITION BY a ORDER BY b) FROM t", "select", "t"},
 	{"SELECT GROUP_CONCAT(DISTINCT x ORDER BY y SEPARATOR ',') FROM t GROUP BY z WITH ROLLUP", "select", "t"},
 	{"SELECT t.from, t.select FROM t", "select", "t"},
+	{"SELECT * FROM a JOIN c ON LIMIT.x = c.y, d", "select", "a c d"},
+	{"SELECT a FROM events.t, status.u", "select", "events.t status.u"},
+	{"SELECT a FROM t LIMIT .5", "select", "t"},
 	{"DO SLEEP(0)", "do", ""},
 	/* WITH */
 	{"WITH x AS (SELECT 1) SELECT * FROM x, y", "select", "y"},
@@ -123,6 +126,8 @@ static const struct row rows[] = {
 	{"DESCRIBE t;", "describe", "t"},
 	{"EXPLAIN FORMAT=JSON SELECT * FROM t", "explain", "t"},
 	{"EXPLAIN UPDATE t SET a = 1", "explain", "t"},
+	{"EXPLAIN FORMAT t", "explain", NULL},
+	{"DESC extended x", "describe", NULL},
 	/* Administration */
 	{"GRANT ALL ON *.* TO 'a'@'%'", "grant", "*.*"},
 	{"GRANT SELECT (a) ON d.t TO a@localhost", "grant", "d.t"},
@@ -167,6 +172,7 @@ static const struct row rows[] = {
 	{"SELECT a FROM \"secret\"", "select", NULL},
 	{"SELECT f(1)", "select", NULL},
 	{"SELECT d.f(1)", "select", NULL},
+	{"SELECT concat.f(1)", "select", NULL},
 	{"SELECT `count`(1)", "select", NULL},
 	{"SELECT LOAD_FILE('/etc/passwd')", "select", NULL},
 	{"SELECT a INTO OUTFILE '/tmp/x' FROM t", "select", NULL},
