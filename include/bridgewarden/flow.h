@@ -58,6 +58,7 @@ struct half {
 	uint64_t packets, bytes;
 	uint8_t wscale;
 	bool has_fin, fin_passed;
+	bool is_proven;	 /* its bytes made the claim, or a whole unit of them was judged */
 	bool is_tracked; /* sequence numbers are known */
 	bool is_blind; /* its bytes are not shown to the dissector any more (replies were offloaded,
 			  or lost) */

@@ -174,33 +174,41 @@ static bool takes_query_word(struct sql *s)
 	return true;
 }
 
+/* In the expression after ON: what leads to the next table, and what ends the list of tables. */
+static bool takes_on_word(struct sql *s)
+{
+	if (sql_is_punct(s, ',') || sql_is_word(s, SQL_W_JOIN) ||
+	    sql_is_word(s, SQL_W_STRAIGHT_JOIN))
+		begin_refs(s, (enum sql_clause)sql_top(s)->clause);
+	else if (is_clause_word(s) || sql_is_word(s, SQL_W_SET) ||
+		 (sql_is_word(s, SQL_W_KEY) && s->previous_word == SQL_W_DUPLICATE))
+		go(s, SQL_S_EXPR);
+	else
+		return false;
+	return true;
+}
+
+static void on_comma(struct sql *s)
+{
+	if (sql_top(s)->clause == SQL_C_SET)
+		go(s, SQL_S_HEAD);
+	else if (sql_top(s)->state == SQL_S_DOUBT)
+		sql_doubt(s);
+}
+
 static void on_expression(struct sql *s)
 {
-	const bool is_from_list = sql_top(s)->state == SQL_S_ON;
+	if (sql_top(s)->state == SQL_S_ON && takes_on_word(s))
+		return;
 	if (sql_is_punct(s, '('))
 		open_in_expression(s);
 	else if (sql_is_punct(s, ')'))
 		pop(s);
-	else if (sql_is_punct(s, ',') && is_from_list)
-		begin_refs(s, (enum sql_clause)sql_top(s)->clause);
-	else if (sql_is_punct(s, ',') && sql_top(s)->clause == SQL_C_SET)
-		go(s, SQL_S_HEAD);
-	else if (sql_is_punct(s, ',') && sql_top(s)->state == SQL_S_DOUBT)
-		sql_doubt(s);
-	else if (s->token.kind != SQL_T_WORD || s->token.is_part)
-		return;
-	else if (is_from_list &&
-		 (sql_is_word(s, SQL_W_JOIN) || sql_is_word(s, SQL_W_STRAIGHT_JOIN)))
-		begin_refs(s, (enum sql_clause)sql_top(s)->clause);
-	else if (is_from_list && sql_is_word(s, SQL_W_KEY) && s->previous_word == SQL_W_DUPLICATE)
-		go(s, SQL_S_EXPR);
-	else if (is_from_list && (is_clause_word(s) || sql_is_word(s, SQL_W_SET)))
-		go(s, SQL_S_EXPR);
+	else if (sql_is_punct(s, ','))
+		on_comma(s);
 	else if (sql_is_word(s, SQL_W_FOR) && !has(s, SQL_F_TAKES_FROM))
 		go(s, SQL_S_FOR);
-	else if (sql_is_word(s, SQL_W_FROM) && has(s, SQL_F_TAKES_FROM))
-		return;
-	else
+	else if (!sql_is_word(s, SQL_W_FROM) || !has(s, SQL_F_TAKES_FROM))
 		(void)takes_query_word(s); /* any other word is the expression's own */
 }
 

@@ -31,7 +31,10 @@ struct run {
 	struct shared_counters counters;
 	void *shard;
 	bool json;
-	uint64_t last_ns;
+	struct engine_time now;
+	uint64_t shift_ns; /* from the file's time to ours: a file that is older than the one before
+			      follows it */
+	uint64_t ticked_ns;
 };
 
 static void no_verdict(void *ctx, const struct capture_verdict *v)
@@ -97,13 +100,29 @@ static int start_run(struct run *run)
 	return worker_new(&setup, &run->worker);
 }
 
-static void tick_until(struct run *run, uint64_t now_ns)
+/* Captures may go back in time; deadlines and expiry cannot. */
+static void advance(struct run *run, uint64_t packet_ns)
 {
-	uint64_t step = WORKER_TICK_MS * UINT64_C(1000000);
-	/* Long silences need no tick each 50 ms: what is due is due. */
-	if (run->last_ns && now_ns > run->last_ns + step)
-		worker_tick(run->worker, (struct engine_time){now_ns, now_ns});
-	run->last_ns = now_ns;
+	run->now.real_ns = packet_ns;
+	if (packet_ns + run->shift_ns > run->now.mono_ns)
+		run->now.mono_ns = packet_ns + run->shift_ns;
+}
+
+static void begin_file(struct run *run, uint64_t first_ns, const struct policy_image *image)
+{
+	run->shift_ns = first_ns < run->now.mono_ns ? run->now.mono_ns - first_ns : 0;
+	advance(run, first_ns);
+	worker_use_image(run->worker, image, run->now);
+}
+
+/* Long silences need no tick each 50 ms: what is due is due. */
+static void tick(struct run *run)
+{
+	if (run->now.mono_ns - run->ticked_ns < WORKER_TICK_MS * UINT64_C(1000000))
+		return;
+	if (run->ticked_ns)
+		worker_tick(run->worker, run->now);
+	run->ticked_ns = run->now.mono_ns;
 }
 
 static int replay_file(struct run *run, const char *path, const struct policy_image *image,
@@ -120,13 +139,13 @@ static int replay_file(struct run *run, const char *path, const struct policy_im
 	int rc;
 	bool started = false;
 	while ((rc = replay_next(r, &packet, &now_ns)) == 1) {
-		struct engine_time now = {now_ns, now_ns};
 		if (!started)
-			worker_use_image(run->worker, image, now);
+			begin_file(run, now_ns, image);
 		started = true;
+		advance(run, now_ns);
 		packet.checksum_verified = !checksums;
-		tick_until(run, now_ns);
-		worker_packet(run->worker, &packet, now);
+		tick(run);
+		worker_packet(run->worker, &packet, run->now);
 	}
 	if (rc < 0)
 		cli_say("%s: the file is cut or damaged; what came before was judged", path);
@@ -175,8 +194,8 @@ static int replay_all(const struct options *options, int n_files, char **files)
 	}
 	for (int i = 0; i < n_files && code == CLI_OK; i++)
 		code = replay_file(&run, files[i], policy_image_of(&blob), options->checksums);
-	if (run.worker && run.last_ns)
-		worker_finish(run.worker, (struct engine_time){run.last_ns, run.last_ns});
+	if (run.worker && run.now.mono_ns)
+		worker_finish(run.worker, run.now);
 	if (fflush(stdout) != 0) {
 		cli_say("standard output: %s", strerror(errno));
 		code = CLI_NO;

@@ -96,31 +96,38 @@ static void accept_held(struct worker *w, struct flow *flow, const struct held *
 	w->setup.out.verdict(w->setup.out.ctx, &v);
 }
 
-/* Empties the list in the order in which the packets came. */
-static void answer_all(struct worker *w, struct flow *flow, bool accept)
+/* Takes the packets of these sides off the list and answers them in the order in which they came.
+ */
+static void answer_sides(struct worker *w, struct flow *flow, const bool side[2], bool accept)
 {
-	while (flow->held != FLOW_NIL) {
-		uint32_t i = flow->held;
+	uint32_t *at = &flow->held;
+	while (*at != FLOW_NIL) {
+		uint32_t i = *at;
 		struct held *held = &w->held[i];
-		flow->held = held->next;
+		if (!side[held->dir]) {
+			at = &held->next;
+			continue;
+		}
+		*at = held->next;
 		if (accept && !held->is_stale)
 			accept_held(w, flow, held);
 		else
 			drop_id(w, held->id);
 		held->next = w->free_held;
 		w->free_held = i;
+		flow->n_held--;
 	}
-	flow->n_held = 0;
 }
 
-void held_release(struct worker *w, struct flow *flow)
+void held_release(struct worker *w, struct flow *flow, const bool side[2])
 {
-	answer_all(w, flow, true);
+	answer_sides(w, flow, side, true);
 }
 
 void held_discard(struct worker *w, struct flow *flow)
 {
-	answer_all(w, flow, false);
+	static const bool both[2] = {true, true};
+	answer_sides(w, flow, both, false);
 }
 
 void held_mark_stale(struct worker *w, struct flow *flow, unsigned dir, uint32_t seq, uint32_t n)

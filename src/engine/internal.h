@@ -51,8 +51,8 @@ void answer_accept(struct turn *t, struct flow *flow /* its mark rides along; or
 void answer_drop(struct turn *t);
 void answer_hold(struct turn *t, struct flow *flow); /* drops when nothing more can be held */
 void held_init(struct worker *w);
-void held_release(struct worker *w, struct flow *flow); /* accept all */
-void held_discard(struct worker *w, struct flow *flow); /* drop all */
+void held_release(struct worker *w, struct flow *flow, const bool side[2]); /* accept theirs */
+void held_discard(struct worker *w, struct flow *flow);			    /* drop all */
 void held_mark_stale(struct worker *w, struct flow *flow, unsigned dir, uint32_t seq, uint32_t n);
 
 /* segment.c: TCP payload of a followed flow */

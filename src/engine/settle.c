@@ -11,6 +11,9 @@ enum {
 	/* Judged bytes that may be kept for resends while the receiver's acknowledgements are not
 	   seen. */
 	UNSEEN_WINDOW = 32 * 1024,
+	/* No sender may be left waiting for an acknowledgement of all that it may send at first
+	   (RFC 6928: ten segments). */
+	UNPROVEN_MAX = 8 * 1024,
 };
 
 void flow_set_deadline(struct worker *w, struct flow *flow, uint64_t after_ns)
@@ -101,21 +104,52 @@ void pass_alone(struct turn *t, struct flow *flow)
 	answer_accept(t, flow);
 }
 
+/* The claim of one side says nothing of the other: its first unit is held until it is whole and
+ * judged, or so long that its beginning is proof enough. */
+static bool side_may_pass(const struct flow *flow, unsigned side)
+{
+	const struct half *h = &flow->half[side];
+	bool proves_itself = flow->phase == FLOW_INSPECTING && flow->is_enforced && h->is_tracked &&
+			     !h->is_blind && !h->is_proven && h->skip == 0;
+	uint32_t n = h->next - h->fed;
+	return !proves_itself || n == 0 || n > UNPROVEN_MAX;
+}
+
+/* Counts from the first byte: a later one finds an earlier deadline. */
+static void hold(struct turn *t, struct worker *w, struct flow *flow)
+{
+	uint64_t end_ns = w->now.mono_ns + w->setup.hold_timeout_ns;
+	if (flow->deadline_ns == 0 || end_ns < flow->deadline_ns)
+		flow_set_deadline(w, flow, w->setup.hold_timeout_ns);
+	answer_hold(t, flow);
+}
+
+static void answer_passing(struct turn *t, struct worker *w, struct flow *flow, bool may_pass)
+{
+	bool is_bare = t->p.data.n == 0 && !(t->p.tcp_flags & TCP_FIN);
+	if (!may_pass && !is_bare) {
+		hold(t, w, flow);
+		return;
+	}
+	put_edits_in(t, flow);
+	answer_accept(t, flow);
+}
+
 static void let_pass(struct turn *t, struct worker *w, struct flow *flow)
 {
-	for (int side = 0; side < 2; side++)
-		flow->half[side].passed = flow->half[side].next;
+	const bool side[2] = {side_may_pass(flow, 0), side_may_pass(flow, 1)};
+	for (int i = 0; i < 2; i++)
+		if (side[i])
+			flow->half[i].passed = flow->half[i].next;
 	note_farewell(flow);
-	if (flow->phase != FLOW_IDENTIFYING)
+	if (flow->phase != FLOW_IDENTIFYING && side[0] && side[1])
 		flow->deadline_ns = 0;
 	settle_mark(w, flow);
-	held_release(w, flow);
-	if (t && !t->is_answered) {
-		put_edits_in(t, flow);
-		answer_accept(t, flow);
-	}
-	for (int side = 0; side < 2; side++)
-		reasm_release(&w->shard.chunks, &flow->half[side]);
+	held_release(w, flow, side);
+	if (t && !t->is_answered)
+		answer_passing(t, w, flow, side[t->dir]);
+	for (int i = 0; i < 2; i++)
+		reasm_release(&w->shard.chunks, &flow->half[i]);
 }
 
 /* Nothing can change the verdict any more: stop following the stream. */
@@ -183,11 +217,10 @@ static void wait(struct turn *t, struct worker *w, struct flow *flow)
 		return;
 	bool has_bytes = flow->half[0].next != flow->half[0].passed ||
 			 flow->half[1].next != flow->half[1].passed;
-	uint64_t end_ns = w->now.mono_ns + w->setup.hold_timeout_ns;
-	/* Counts from the first byte: a later one finds an earlier deadline. */
-	if (has_bytes && (flow->deadline_ns == 0 || end_ns < flow->deadline_ns))
-		flow_set_deadline(w, flow, w->setup.hold_timeout_ns);
-	answer_hold(t, flow);
+	if (has_bytes)
+		hold(t, w, flow);
+	else
+		answer_hold(t, flow);
 }
 
 /* A datagram is judged by itself: its socket may go on to ask for what is allowed, and a forged

@@ -331,13 +331,14 @@ static enum inspect_status passed_needs_inspection(struct turn *t, struct flow *
 /* A waiting flow whose sides are known now. */
 static void resume_waiting(struct turn *t, struct worker *w, struct flow *f)
 {
+	static const bool opener[2] = {true, false};
 	f->deadline_ns = 0;
 	f->phase = FLOW_IDENTIFYING;
 	enum inspect_status status = inspect_rejudge(&w->inspect, f);
 	if (status == INSPECT_WAIT && f->ip_proto == IPPROTO_TCP) {
 		f->mark = MARK_BOTH;
 		flow_set_deadline(w, f, w->setup.silent_timeout_ns);
-		held_release(w, f); /* SYNs only: nothing else can come before an answer */
+		held_release(w, f, opener); /* SYNs only: nothing else can come before an answer */
 	} else if (status == INSPECT_WAIT) {
 		/* The datagram's bytes are gone: drop it, its sender asks again. */
 		held_discard(w, f);
@@ -582,7 +583,7 @@ void worker_packet(struct worker *w, struct capture_packet *cp, struct engine_ti
 static void waited_long_enough(struct worker *w, struct flow *f)
 {
 	bool was_waiting = f->phase == FLOW_WAITING;
-	if (f->phase != FLOW_IDENTIFYING && !was_waiting)
+	if (f->phase != FLOW_IDENTIFYING && f->phase != FLOW_INSPECTING && !was_waiting)
 		return;
 	f->deadline_ns = 0;
 	if (was_waiting && w->settings->unknown_then == VERDICT_ALLOW) {
@@ -628,7 +629,7 @@ static uint64_t idle_limit(const struct flow *f)
 	case FLOW_TCP_CLOSING:
 		return 300 * SECONDS;
 	case FLOW_TCP_CLOSED:
-		return 10 * SECONDS;
+		return 5 * SECONDS;
 	case FLOW_TCP_NONE:
 	case FLOW_TCP_OPEN:
 		break;

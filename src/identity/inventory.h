@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A static inventory: endpoints that no Docker engine knows (virtual machines, the hosts of a
- *capture), as YAML.
+ * capture), as YAML.
  *
  *	endpoints:
- *	- {ip: 198.18.0.2, container: wp-1, project: blog, service: wordpress, image: wordpress:6,
- *	   labels: {tier: web}, networks: [blog_default], mac: "02:42:c6:12:00:02"}
+ *	- {ip: 198.18.0.2, container: wp-1, project: blog, service: wordpress,
+ *	   image: wordpress:6, labels: {tier: web}, networks: [blog_default],
+ *	   mac: "02:42:c6:12:00:02"}
  *	networks:
- *	- {name: blog_default, bridge: br-blog, subnets: [198.18.0.0/24], gateways: [198.18.0.1],
- *project: blog}
+ *	- {name: blog_default, bridge: br-blog, subnets: [198.18.0.0/24],
+ *	   gateways: [198.18.0.1], project: blog}
  *
  * `ips` is a list where there is more than one. Without `container` an endpoint is called by its
- *first address. An unknown or repeated key, a value of another type, two endpoints of one name: all
- *are errors, with line and column.
+ * first address. An unknown or repeated key, a value of another type, two endpoints of one name:
+ * all are errors, with line and column.
  */
 #ifndef IDENTITY_INVENTORY_H
 #define IDENTITY_INVENTORY_H

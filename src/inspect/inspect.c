@@ -227,6 +227,7 @@ static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigne
 		return after_unit(&c);
 	case DIS_DONE:
 		h->want = 0;
+		h->is_proven = true;
 		reasm_consume(h, r.consumed, r.skip);
 		return after_unit(&c);
 	case DIS_STOPPED:
@@ -316,6 +317,7 @@ static enum inspect_status identify(struct inspect *in, struct flow *f, unsigned
 		app = probe_set(in, f, &f->apps, dir, slice);
 	}
 	if (app != POLICY_APP_NONE) {
+		f->half[dir].is_proven = true;
 		if (!claim(in, f, app))
 			return connection_fails(in, f, REASON_MEMORY, NULL,
 						"no room for another dissector state");

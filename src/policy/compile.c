@@ -210,6 +210,13 @@ static uint32_t count_of(const struct section *s, size_t size)
 	return (uint32_t)(s->n / size);
 }
 
+/* A field's table has no mark for fields of replies; this is the one constraint of the language
+ * that speaks of them. */
+static bool is_reply_field(uint8_t app, uint16_t field)
+{
+	return strcmp(dissectors[app]->fields[field].key, "status") == 0;
+}
+
 static void add_key(struct writing *w, const struct rule *rule, const struct constraint *c)
 {
 	const struct dis_field *field = &dissectors[rule->app]->fields[c->field];
@@ -219,6 +226,7 @@ static void add_key(struct writing *w, const struct rule *rule, const struct con
 		.match = (uint8_t)field->match,
 		.values = count_of(&w->values, sizeof(struct image_value)),
 		.want = describe_values(w, c),
+		.is_reply = is_reply_field(rule->app, c->field),
 	};
 	if (field->type == DIS_STRING && field->match == DIS_MATCH_WORD)
 		add_words(w, field, c);
@@ -244,18 +252,12 @@ static void add_items(struct writing *w, const struct rule *rule)
 	}
 }
 
-/* A field's table has no mark for fields of replies; this is the one constraint of the language
- * that speaks of them. */
 static bool has_reply_keys(const struct rule *rule)
 {
-	for (size_t i = 0; i < rule->n_items; i++) {
-		const struct constraint_item *item = &rule->items[i];
-		for (size_t k = 0; k < item->n_keys; k++) {
-			uint16_t field = item->keys[k].field;
-			if (strcmp(dissectors[rule->app]->fields[field].key, "status") == 0)
+	for (size_t i = 0; i < rule->n_items; i++)
+		for (size_t k = 0; k < rule->items[i].n_keys; k++)
+			if (is_reply_field(rule->app, rule->items[i].keys[k].field))
 				return true;
-		}
-	}
 	return false;
 }
 

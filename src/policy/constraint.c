@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Constraints by the dissector's own table: a key is that of a field, a value is what the field's
- *type takes. This file knows no protocol.
+ * type takes. This file knows no protocol.
  *
- *	text fields     patterns (glob.h); a closed set of words where the field has one, groups
- *included number fields   200, "200-299", true (1), false (0); a key that begins with max_ takes
- *one number, the greatest allowed unparsed        allow | deny: does the item hold for requests
- *whose fields could not be proven? Default: deny
+ *	text fields    patterns (glob.h); where the field has a closed set of words, those and
+ *	               the names of groups of them
+ *	number fields  200, "200-299", true (1), false (0); a key that begins with max_ takes
+ *	               one number, the greatest allowed
+ *	unparsed       allow | deny: does the item hold for requests whose fields could not be
+ *	               proven? Default: deny
  */
 #include "policy/rules.h"
 

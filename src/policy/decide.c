@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Deciding, in two steps that are kept apart: tally() collects what the candidates say at this
- *stage, conclude() weighs it.
+ * Deciding, in two steps that are kept apart: a tally collects what the candidates say at this
+ * stage, conclude() weighs it.
  *
  *	matched   a deny or an allow that holds now, whatever comes
  *	open      one that a later application or request could still make hold
  *
  * The weighing, from the strongest:
- *	1. an enforced deny has matched                          -> deny
- *	2. else the base: an allow has matched                   -> allow
- *	              or an allow is open                        -> undecided
- *	              or neither: the default                    -> deny, or allow
- *	3. an enforced base denial                               -> deny
- *	4. undecided, or a deny is open                          -> pending: what passes now could
- *be refused later
- *	5. a deny of a weaker mode has matched                   -> deny, in that mode (reported,
- *let pass)
+ *	1. an enforced deny has matched         -> deny
+ *	2. else the base: an allow has matched  -> allow
+ *	              or an allow is open       -> undecided
+ *	              or neither: the default   -> deny, or allow
+ *	3. an enforced base denial              -> deny
+ *	4. undecided, or a deny is open         -> pending: what passed could be refused later
+ *	5. a deny of a weaker mode has matched  -> deny, in that mode (reported, let pass)
  *	6. the base
  *
- * A default denial binds as the weakest allow rule that covers the pair: such a rule in shadow mode
- *is a trial of its constraints.
+ * A default denial binds as the weakest allow rule that covers the pair: such a rule in shadow
+ * mode is a trial of its constraints.
  */
 #include "policy/judge.h"
 
@@ -28,6 +26,7 @@ struct tally {
 	enum mode deny_mode;
 	enum reason deny_reason;
 	bool deny_open, allow_open;
+	enum mode open_mode; /* the strongest of the open denies */
 	bool wants_log;	     /* a rule that may still be credited wants requests recorded */
 	bool covers;	     /* an allow rule speaks of this pair, for whatever application */
 	bool covers_app;     /* and for this one */
@@ -70,6 +69,8 @@ static void tally_open(struct tally *t, const struct image_rule *rule)
 {
 	t->deny_open |= rule->action == RULE_DENY;
 	t->allow_open |= rule->action == RULE_ALLOW;
+	if (rule->action == RULE_DENY && rule->mode > t->open_mode)
+		t->open_mode = (enum mode)rule->mode;
 	t->apps |= UINT64_C(1) << rule->app;
 }
 
@@ -100,6 +101,11 @@ static enum verdict zone_default(const struct policy_image *image, const struct 
 	return (enum verdict)(s->from_container ? image->egress : image->ingress);
 }
 
+static enum mode default_mode(const struct policy_image *image, const struct tally *t)
+{
+	return t->covers ? t->weakest : image->settings.mode;
+}
+
 /* What holds when no rule decides. Where an allow rule covers the pair, what it does not allow is
  * denied. */
 static void weigh_default(const struct policy_image *image, const struct policy_subject *subject,
@@ -113,7 +119,7 @@ static void weigh_default(const struct policy_image *image, const struct policy_
 		denies = false;
 	out->verdict = denies ? VERDICT_DENY : VERDICT_ALLOW;
 	out->reason = denies ? t->failure : REASON_NONE;
-	out->mode = denies && t->covers ? t->weakest : image->settings.mode;
+	out->mode = denies ? default_mode(image, t) : image->settings.mode;
 }
 
 static void credit(const struct policy_image *image, uint32_t number, enum verdict verdict,
@@ -127,6 +133,16 @@ static void credit(const struct policy_image *image, uint32_t number, enum verdi
 	out->log_allow = verdict == VERDICT_ALLOW && logs_requests(rule);
 	out->log_sample = rule->log_sample;
 	out->log_deny = rule->log != LOG_NONE;
+}
+
+/* While it is pending: the most that any denial to come could bind. Whoever holds bytes back holds
+ * them for that one, and what the engine itself refuses meanwhile binds as much. */
+static enum mode pending_mode(const struct policy_image *image, const struct tally *t,
+			      const struct policy_decision *base)
+{
+	enum mode mode = t->deny_open ? t->open_mode : MODE_OBSERVE;
+	enum mode of_default = default_mode(image, t);
+	return base->verdict != VERDICT_ALLOW && of_default > mode ? of_default : mode;
 }
 
 static bool is_enforced_denial(const struct policy_decision *d)
@@ -144,9 +160,6 @@ static void conclude(const struct policy_image *image, const struct policy_subje
 		weigh_default(image, subject, t, &base);
 	*out = (struct policy_decision){
 		.rule = POLICY_NO_RULE,
-		/* while it is pending, what the engine itself refuses binds as a default denial
-		   would */
-		.mode = t->covers ? t->weakest : image->settings.mode,
 		.log_sample = 1,
 		.log_deny = true,
 	};
@@ -155,7 +168,7 @@ static void conclude(const struct policy_image *image, const struct policy_subje
 	} else if (is_enforced_denial(&base)) {
 		*out = base;
 	} else if (base.verdict == VERDICT_PENDING || t->deny_open) {
-		out->mode = t->covers ? t->weakest : image->settings.mode;
+		out->mode = pending_mode(image, t, &base);
 		out->apps = t->apps;
 		out->needs_replies = t->needs_replies;
 	} else {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The layout of a compiled policy: one block of bytes without pointers, so that it can be mapped
- *anywhere and by another process. compile.c writes it, image.c checks it when it is mapped,
- *decide.c and explain.c read it.
+ * anywhere and by another process. compile.c writes it, image.c checks it when it is mapped,
+ * decide.c and explain.c read it.
  *
- *	address --hash or longest prefix--> identity --> set --> two rows of bits, one bit per rule
- *	                                                          `from`: rules that this identity
- *may open a flow under `to`:   rules that it may be the target of rule --> ports, items --> keys
- *--> values
+ *	address --hash or longest prefix--> identity --> set --> two rows of bits, a bit a rule
+ *	                        `from`: rules that this identity may open a flow under
+ *	                        `to`:   rules that it may be the target of
+ *	rule --> ports, items --> keys --> values
  *
  * A set is a distinct set of matching selectors; identities are sets with a name. Tables are
- *(offset, count); every offset is from the start of the image and aligned for what lies there.
+ * (offset, count); every offset is from the start of the image and aligned for what lies there.
  *
  * What must stay true: after image_check() has said yes, no reader can leave the image, whatever
- *its bytes are. Rows are not checked: a bit without a rule is skipped by whoever walks them.
+ * its bytes are. Rows are not checked: a bit without a rule is skipped by whoever walks them.
  */
 #ifndef POLICY_IMAGE_H
 #define POLICY_IMAGE_H
@@ -54,6 +54,7 @@ struct image_key {
 	uint8_t type, match;	   /* enum dis_type, dis_match */
 	uint32_t values, n_values; /* index in the table; words are lower case and sorted */
 	uint32_t want;		   /* string: the values as written */
+	uint32_t is_reply;	   /* its field comes with replies, never with requests */
 };
 
 struct image_item {

@@ -164,16 +164,36 @@ static bool key_holds(enum key_state state, enum rule_action action, bool may_be
 	return false;
 }
 
+static bool key_is_list(const struct image_rule *rule, const struct image_key *key)
+{
+	return dissectors[rule->app]->fields[key->field].is_list;
+}
+
+/* `tables: [wp_*]` says nothing of a statement that names no table. Such a list holds for it where
+ * another key of the item (its verb, its command) does. */
+static bool another_key_holds(const struct policy_image *image, const struct image_item *item,
+			      const struct dis_event *event)
+{
+	const struct image_key *keys = image_keys(image) + item->keys;
+	for (uint32_t i = 0; i < item->n_keys; i++)
+		if (key_state(image, &keys[i], event) == KEY_STATE_ALL)
+			return true;
+	return false;
+}
+
 const struct image_key *item_failure(const struct policy_image *image,
 				     const struct image_rule *rule, const struct image_item *item,
 				     const struct dis_event *event)
 {
 	const struct image_key *keys = image_keys(image) + item->keys;
 	bool may_be_absent = skips_absent(item, event);
-	for (uint32_t i = 0; i < item->n_keys; i++)
+	for (uint32_t i = 0; i < item->n_keys; i++) {
+		bool is_empty_list =
+			key_is_list(rule, &keys[i]) && another_key_holds(image, item, event);
 		if (!key_holds(key_state(image, &keys[i], event), (enum rule_action)rule->action,
-			       may_be_absent))
+			       may_be_absent || keys[i].is_reply || is_empty_list))
 			return &keys[i];
+	}
 	return NULL;
 }
 

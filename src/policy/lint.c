@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What must hold between rules. Two judgements, both on the text of selectors, since the containers
- *of tomorrow are unknown:
+ * What must hold between rules. Two judgements, both on the text of selectors, since the
+ * containers of tomorrow are unknown:
  *
- *	swallowed   an unconstrained allow covers a pair that another allow constrains, so the
- *constraint is void. The sides are compared atom by atom: equal, or one pattern covers the other,
- *or one says `any`. dead        an allow whose every pair an unconditional, enforced deny covers,
- *so it can never apply.
+ *	swallowed  an unconstrained allow covers a pair that another allow constrains, so the
+ *	           constraint is void. The sides are compared atom by atom: equal, or one
+ *	           pattern covers the other, or one says `any`.
+ *	dead       an allow whose every pair an unconditional, enforced deny covers, so it can
+ *	           never apply.
  *
  * `all` counts as each of its parts and `not` as `any`: rather one `broad: true` too many than a
- *hole.
+ * hole.
  */
 #include "policy/rules.h"
 
@@ -48,8 +49,8 @@ static unsigned depth_of(const struct policy *policy, const struct expr *expr, u
 	if (expr->kind == EXPR_NAMED) {
 		unsigned *k = &known[expr->number];
 		if (*k == 0) {
-			*k = NAMED_DEPTH_MAX +
-			     1; /* until it is known: what comes back here is a circle */
+			/* until it is known: what comes back here is a circle */
+			*k = NAMED_DEPTH_MAX + 1;
 			*k = 1 + depth_of(policy, &policy->identities[expr->number].expr, known,
 					  budget - 1);
 		}

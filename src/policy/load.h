@@ -1,47 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Loading a policy file: text -> struct policy, or a list of what is wrong with it. The loader is
- *strict: an unknown or repeated key, a value of another type or out of range, a word that is not of
- *the language, a rule that swallows another one's constraints: each is an error with file, line,
- *column, the line itself and what was probably meant. All errors of a file are reported, not only
- *the first. What the language names but this version cannot do is an error too ("not supported by
- *this version yet"), never silently ignored.
+ * strict: an unknown or repeated key, a value of another type or out of range, a word that is not
+ * of the language, a rule that swallows another one's constraints: each is an error with file,
+ * line, column, the line itself and what was probably meant. All errors of a file are reported,
+ * not only the first. What the language names but this version cannot do is an error too ("not
+ * supported by this version yet"), never silently ignored.
  *
  * Settings besides rules, tests and identities. A duration is a number with ms, s, m, h or d; a
- *size is a number of bytes or one with KiB, MiB or GiB.
+ * size is a number of bytes or one with KiB, MiB or GiB.
  *
- *	key                             range                           default
- *	version                         1                               must be given
- *	mode                            observe shadow enforce          enforce
- *	manage                          list of network:GLOB, project:GLOB, interface:NAME,
- *	                                or {interfaces: [NAME...]}      every Docker bridge network
- *	defaults.internal               allow deny                      deny
- *	defaults.egress                 allow deny                      deny
- *	defaults.ingress                allow deny                      deny
- *	defaults.refuse                 native reset drop               native
- *	defaults.unknown_identity.hold  0..10s                          250ms
- *	defaults.unknown_identity.then  allow deny                      deny
- *	defaults.on_failure             open closed, or by scope:
- *	                                {internal:, egress:, ingress:}  closed
- *	defaults.midstream              inspect allow deny              inspect
- *	defaults.malformed              allow deny                      deny
- *	defaults.unidentified           allow deny                      deny
- *	engine.workers                  1..16                           one per online processor, at
- *most 16 engine.max_flows                1024..16777216                  262144
- *	engine.max_held_bytes           1MiB..64GiB                     64MiB
- *	engine.queue_base               0..65000                        4200
- *	engine.queue_length             64..65535                       8192
- *	engine.connmark_mask            8 or more neighbouring bits     0xffff0000
- *	engine.hold_timeout             100ms..5m                       3s
- *	engine.silent_timeout           1s..1h                          30s
- *	engine.user                     a name                          nobody
- *	docker.enabled                  true false                      true
- *	docker.socket                   a path                          /var/run/docker.sock
- *	output.eve                      a path, "-" (stdout) or none  /var/log/bridgewarden/eve.json
- *	inventory                       a path; relative to the file    none
+ *	key                             range                       default
+ *	version                         1                           must be given
+ *	mode                            observe shadow enforce      enforce
+ *	manage                          network:GLOB, project:GLOB, every Docker bridge network
+ *	                                interface:NAME, or
+ *	                                {interfaces: [NAME...]}
+ *	defaults.internal               allow deny                  deny
+ *	defaults.egress                 allow deny                  deny
+ *	defaults.ingress                allow deny                  deny
+ *	defaults.refuse                 native reset drop           native
+ *	defaults.unknown_identity.hold  0..10s                      250ms
+ *	defaults.unknown_identity.then  allow deny                  deny
+ *	defaults.on_failure             open closed, or by scope:   closed
+ *	                                {internal:, egress:, ingress:}
+ *	defaults.midstream              inspect allow deny          inspect
+ *	defaults.malformed              allow deny                  deny
+ *	defaults.unidentified           allow deny                  deny
+ *	engine.workers                  1..16                       one per online processor
+ *	engine.max_flows                1024..16777216              262144
+ *	engine.max_held_bytes           1MiB..64GiB                 64MiB
+ *	engine.queue_base               0..65000                    4200
+ *	engine.queue_length             64..65535                   8192
+ *	engine.connmark_mask            8 or more adjacent bits     0xffff0000
+ *	engine.hold_timeout             100ms..5m                   3s
+ *	engine.silent_timeout           1s..1h                      30s
+ *	engine.user                     a name                      nobody
+ *	docker.enabled                  true false                  true
+ *	docker.socket                   a path                      /var/run/docker.sock
+ *	output.eve                      a path, "-", none           /var/log/bridgewarden/eve.json
+ *	inventory                       a path beside the file      none
  *
  * A default of `allow` holds only where no allow rule covers the pair: what a rule constrains, no
- *default swallows.
+ * default swallows.
  */
 #ifndef POLICY_LOAD_H
 #define POLICY_LOAD_H

@@ -2,11 +2,12 @@
 /*
  * Selectors: who a rule speaks of.
  *
- *	any  host  internet  @NAME  PROJECT/SERVICE  container:GLOB  image:GLOB  label:KEY=GLOB
- *network:GLOB  cidr:PREFIX not:SELECTOR                      all but those [A, B]  {all: [A, B]}
- *{not: A}   one of, all of, none of
+ *	any  host  internet  @NAME  PROJECT/SERVICE
+ *	container:GLOB  image:GLOB  label:KEY=GLOB  network:GLOB  cidr:PREFIX
+ *	not:SELECTOR                      all but those
+ *	[A, B]  {all: [A, B]}  {not: A}   one of, all of, none of
  *
- * PROJECT and SERVICE are globs; "blog/ *" without the space is every service of blog.
+ * PROJECT and SERVICE are globs: * as the service means all services of the project.
  */
 #ifndef POLICY_SELECTOR_H
 #define POLICY_SELECTOR_H

@@ -9,17 +9,17 @@
  *	blog/wordpress -> blog/db mysql [user=root] 'SELECT 1' = deny
  *
  * FROM and TO are selectors or addresses ([ADDRESS]:PORT for IPv6). In a test, where no container
- *runs, an endpoint is made up that has what the selector names and nothing else, unless the
- *policy's inventory has one; an identity with several members is asked for each of them, and all
- *must agree. Without PORT the port is one that the rules for this pair and application name (the
- *expected rule first), or else one that none names.
+ * runs, an endpoint is made up that has what the selector names and nothing else, unless the
+ * policy's inventory has one; an identity with several members is asked for each of them, and all
+ * must agree. Without PORT the port is one that the rules for this pair and application name (the
+ * expected rule first), or else one that none names.
  *
  * REQUEST is what the application's dissector reads, in quotes or not. [FIELD=VALUE], the field by
- *its name in records or its key in rules, states what a connection knows and a request does not
- *(who logged in, which schema is in force). What is not stated is taken to be as an allow rule
- *wants it, where nothing else stands in its way. Facts without a request are a login. With neither
- *the connection is judged, and one that is open until requests come is an allow. The verdict is
- *what the policy says, whatever the mode.
+ * its name in records or its key in rules, states what a connection knows and a request does not
+ * (who logged in, which schema is in force). What is not stated is taken to be as an allow rule
+ * wants it, where nothing else stands in its way. Facts without a request are a login. With
+ * neither the connection is judged, and one that is open until requests come is an allow. The
+ * verdict is what the policy says, whatever the mode.
  */
 #ifndef POLICY_SENTENCE_H
 #define POLICY_SENTENCE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tokeniser and its grammar as a table of statements. Every row is read whole, byte by byte, and cut at every
- * place; all must agree. A NULL list of tables: the statement must not be proven.
+ * The tokeniser and its grammar as a table of statements. Every row is read whole, byte by byte,
+ * and cut at every place; all must agree. A NULL list of tables: the statement must not be proven.
  */
 #include <check.h>
 #include <stdio.h>
@@ -204,9 +204,9 @@ static void list_tables(const struct sql *s, char *out, size_t room)
 		const struct sql_table *t = &s->tables[i];
 		const struct bytes schema = sql_name(s, t->schema_at, t->schema_n);
 		const struct bytes name = sql_name(s, t->name_at, t->name_n);
-		n += (size_t)snprintf(out + n, room - n, "%s%.*s%s%.*s", i ? " " : "", (int)schema.n,
-				      (const char *)schema.p, schema.n ? "." : "", (int)name.n,
-				      (const char *)name.p);
+		n += (size_t)snprintf(out + n, room - n, "%s%.*s%s%.*s", i ? " " : "",
+				      (int)schema.n, (const char *)schema.p, schema.n ? "." : "",
+				      (int)name.n, (const char *)name.p);
 		ck_assert_uint_lt(n, room);
 	}
 }
@@ -221,7 +221,8 @@ static void check_row(const struct row *row, const struct sql *s)
 	ck_assert_msg(s->is_unproven == (row->tables == NULL), "%s: unproven %d", row->text,
 		      s->is_unproven);
 	if (row->tables)
-		ck_assert_msg(strcmp(tables, row->tables) == 0, "%s: tables '%s'", row->text, tables);
+		ck_assert_msg(strcmp(tables, row->tables) == 0, "%s: tables '%s'", row->text,
+			      tables);
 }
 
 /* The first statement, shown in two pieces, or (cut SIZE_MAX) byte by byte. */
@@ -301,7 +302,8 @@ START_TEST(bounds_what_it_remembers)
 	memset(text + n, 'a', sizeof(text) - n);
 	read_cut(&s, bytes_of(text, sizeof(text)), 0);
 	ck_assert(!s.is_unproven);
-	memcpy(text, "TABLE a", 7);
+	n = (size_t)snprintf(text, sizeof(text), "TABLE ");
+	memset(text + n, 'a', sizeof(text) - n);
 	read_cut(&s, bytes_of(text, sizeof(text)), 0);
 	ck_assert(s.is_unproven);
 }
@@ -329,7 +331,8 @@ START_TEST(finds_words_in_any_case)
 	ck_assert_int_eq(sql_word_find(bytes_str("selec")), SQL_W_NONE);
 	ck_assert_int_eq(sql_word_find(bytes_str("selects")), SQL_W_NONE);
 	for (int word = SQL_W_NONE + 1; word < SQL_N_WORDS; word++)
-		ck_assert_int_eq(sql_word_find(bytes_str(sql_word_text((enum sql_word)word))), word);
+		ck_assert_int_eq(sql_word_find(bytes_str(sql_word_text((enum sql_word)word))),
+				 word);
 	ck_assert(sql_word_is_callable(bytes_str("Concat")));
 	ck_assert(!sql_word_is_callable(bytes_str("load_file")));
 }

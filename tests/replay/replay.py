@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Replays captures that other people made through the real engine and compares what it read with what others read.
+"""Replays captures that other people made through the real engine; compares what it read with what others read.
 
     capture --bridgewarden replay--> records --+
-    NAME.oracle.jsonl (tshark) ----------------+--> differences --> must be those of differences.tsv, no more and no less
+    NAME.oracle.jsonl (tshark) ----------------+--> differences --> must be those of differences.tsv, all of them
 
 A difference has a capture, a kind and a count:
 
@@ -19,6 +19,7 @@ import collections
 import concurrent.futures
 import csv
 import gzip
+import ipaddress
 import json
 import os
 import random
@@ -32,6 +33,7 @@ import handshakes
 SKIPPED = 77
 COMPARED = ("http1", "http1-evader", "mysql", "redis", "dns")
 FOREIGN = ("amqp", "cassandra", "http2", "kafka", "memcached", "mongodb", "pgsql", "ssh", "tls")
+ODD = ("tcp-odd", "other")
 ORACLE_NAMES = {"http": "http", "mysql": "mysql", "resp": "redis", "dns": "dns"}
 TIMEOUT_S = 60
 
@@ -100,8 +102,8 @@ class Oracle:
         self.streams = {}  # number: client, server
 
     def take_heads(self, heads):
-        """A request whose body is not whole has no event, only a head that a second run found. Those of connections without
-        any event are taken; elsewhere they also hold what only looks like a head (in bodies, quoted in ICMP errors)."""
+        """A request whose body is not whole has no event, only a head that a second run found. Those of connections
+        without any event are taken; elsewhere some only look like a head (in bodies, quoted in ICMP errors)."""
         by_ends = collections.defaultdict(list)
         for head in heads:
             client, server = (split_end(text) for text in self.streams[head["stream"]])
@@ -113,7 +115,14 @@ class Oracle:
                 self.pairs["http"].add(frozenset(key[1:]))
 
     def clients(self):
+        """The ends, as the oracle writes them, that opened a connection."""
         return {client for client, _ in self.streams.values()}
+
+    def logged_in(self):
+        """Those that speak MySQL on a connection whose login is not in the capture."""
+        return {client for client, server in self.streams.values()
+                if frozenset((split_end(client), split_end(server))) in self.pairs["mysql"] and
+                "login" not in (request[0] for request in self.requests["mysql", split_end(client), split_end(server)])}
 
 
 def read_oracle(path):
@@ -174,7 +183,7 @@ def record_redis(redis):
 
 
 def record_mysql(mysql):
-    if "command" in mysql:
+    if "command" in mysql and mysql.get("user") != handshakes.LOGIN_USER or mysql.get("command") not in (None, "login"):
         return mysql["command"], mysql.get("user" if mysql["command"] == "login" else "query", "")
     return None
 
@@ -304,12 +313,12 @@ def content_of(path):
 def prepared(name, path, oracle, scratch):
     """The capture itself, or a copy where it had to be unpacked or where a handshake was added."""
     content = content_of(path)
-    with_beginnings, n_added = handshakes.with_handshakes(content, oracle.clients())
-    if n_added == 0 and not path.endswith(".gz"):
+    with_beginnings, added = handshakes.with_handshakes(content, oracle.clients(), oracle.logged_in())
+    if not added and not path.endswith(".gz"):
         return path
     copy = os.path.join(scratch, name.replace("/", "--") + ".copy")
     with open(copy, "wb") as out:
-        out.write(with_beginnings if n_added else content)
+        out.write(with_beginnings if added else content)
     return copy
 
 
@@ -404,6 +413,22 @@ def same_twice(options):
     return 1 if names else 0
 
 
+def midstream_reads(options):
+    """Connections whose beginning is not in the capture yield no request, whatever protocol they speak."""
+    def read_midstream(name, path):
+        oracle = read_oracle(oracle_of(path))
+        _, added = handshakes.with_handshakes(content_of(path), oracle.clients(), ())
+        read = set()
+        for record in Replayed(options, path, options.policy).records() if added else ():
+            if request_of(record):
+                read.add(frozenset((ipaddress.ip_address(host).packed, port) for host, port in record_ends(record)))
+        return len(added), [f"{name}: a request of a connection without a beginning"] * len(added & read)
+    results = in_parallel(read_midstream, captures_in(options.corpora, ("redis", "mysql")))
+    bad = [line for _, lines in results for line in lines]
+    print("\n".join(bad + [f"{sum(n for n, _ in results)} connections without a beginning"]))
+    return 1 if bad or not any(n for n, _ in results) else 0
+
+
 def damage(whole):
     """(what, bytes, must it be refused) for a capture file."""
     yield "empty", b"", True
@@ -477,7 +502,9 @@ STABLE = ("redis", "mysql", "dns")
 TESTS = {
     "compare": lambda options: compare(options, COMPARED),
     "foreign": lambda options: compare(options, FOREIGN),
+    "odd": lambda options: compare(options, ODD),
     "stable": same_twice,
+    "midstream": midstream_reads,
     "damaged": lambda options: damaged_files(options) or cut_capture(options),
 }
 

@@ -70,6 +70,7 @@ struct rig_receiver {
 	bool has_fin;
 	uint32_t fin;
 	uint32_t n_resets, n_segments;
+	bool is_gone; /* it sent a reset: it has no connection any more */
 	uint64_t dice;
 };
 
@@ -98,7 +99,7 @@ static inline void rig_receiver_restart(struct rig_receiver *r, uint32_t start)
 	r->start = start;
 	r->has_start = true;
 	r->top = r->acked = r->fin = r->n_resets = r->n_segments = 0;
-	r->has_fin = false;
+	r->has_fin = r->is_gone = false;
 }
 
 /* How many bytes this reading could hand to its application. */
@@ -136,6 +137,8 @@ static inline void rig_receive(struct rig_receiver *r, uint32_t seq, struct byte
 	RIG_CHECK(r->has_start, "payload before a handshake");
 	int64_t from = (int32_t)(seq - r->start);
 	bool lossy = rig_lossy_takes(r);
+	if (r->is_gone)
+		return;
 	r->n_segments++;
 	for (size_t i = 0; i < data.n; i++) {
 		int64_t at = from + (int64_t)i;
@@ -388,7 +391,7 @@ static inline struct rig_view rig_read(struct bytes packet)
 }
 
 /* Which side of the test's connection sent it: the client is whoever is not at the server's port. */
-static inline void rig_deliver(struct rig *r, struct bytes packet)
+static inline void rig_deliver(struct rig *r, struct bytes packet, bool by_the_end_itself)
 {
 	struct rig_view v = rig_read(packet);
 	if (v.proto != IPPROTO_TCP || !r->has_receivers)
@@ -400,15 +403,17 @@ static inline void rig_deliver(struct rig *r, struct bytes packet)
 	if (v.flags & TCP_SYN) {
 		RIG_CHECK(v.data.n == 0, "payload of a SYN was let through");
 		/* A server stays with what it has until its own answer says otherwise. */
-		if (!to->has_start || (side == 1 && v.seq + 1 != to->start))
+		bool is_new = !to->has_start || v.seq + 1 != to->start;
+		if (!to->has_start || (side == 1 && is_new))
 			rig_receiver_restart(to, v.seq + 1);
-		if (side == 1 && v.ack != r->to[0].start)
+		if (side == 1 && (is_new || v.ack != r->to[0].start))
 			rig_receiver_restart(&r->to[0], v.ack);
 		return;
 	}
 	if (v.flags & TCP_RST) {
 		RIG_CHECK(v.data.n == 0, "payload of a RST was let through");
 		to->n_resets++;
+		r->to[!side].is_gone |= by_the_end_itself;
 		return;
 	}
 	if (v.data.n > 0 || (v.flags & TCP_FIN))
@@ -427,7 +432,7 @@ static inline void rig_flush(struct rig *r)
 {
 	for (uint32_t i = 0; i < r->n_staged; i++) {
 		struct rig_packet *p = &r->sent[r->staged[i]];
-		rig_deliver(r, bytes_of(p->bytes, p->n));
+		rig_deliver(r, bytes_of(p->bytes, p->n), true);
 	}
 	r->n_staged = 0;
 }
@@ -466,7 +471,7 @@ static inline bool rig_inject_hook(void *ctx, struct bytes packet, const struct 
 	RIG_ASSERT(p->bytes);
 	memcpy(p->bytes, packet.p, packet.n);
 	p->n = (uint32_t)packet.n;
-	rig_deliver(r, packet);
+	rig_deliver(r, packet, false);
 	return true;
 }
 

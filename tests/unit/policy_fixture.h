@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Protocols that exist only in tests, so that policy is tested by its contract with dissectors and
- *not by what some protocol happens to do. Including this file defines the table of dissectors; the
- *linker then leaves the real one in its library.
+ * not by what some protocol happens to do. Including this file defines the table of dissectors;
+ * the linker then leaves the real one in its library.
  *
- *	web     tcp       "METHOD /path... [host]"           path is a list; reply field `status`
+ *	web     tcp       "METHOD /path..."           path is a list; reply field `status`
  *	sql     tcp       "VERB table..."; "? VERB table..." is unproven
  *	names   tcp, udp  "NAME"
  */

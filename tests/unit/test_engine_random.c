@@ -265,8 +265,9 @@ static void send_syn(struct program *p)
 	if (below(p, 2))
 		return;
 	again.isn[1] += 1000000;
-	(void)rig_flags(&again, 1, TCP_SYN | TCP_ACK, -1);
-	if (p->r->to[0].start == again.isn[0] + 1)
+	again.heard[0] = again.heard[1] = 0;
+	const struct rig_packet *answer = rig_flags(&again, 1, TCP_SYN | TCP_ACK, -1);
+	if (answer->is_answered && answer->accepted)
 		p->c = again;
 }
 

@@ -55,20 +55,16 @@ static const char constrained[] = HEAD "rules:\n" PAIR(
 		PAIR("name: no-root, app: sql, deny: [{users: root}]");
 static const char shadow_trial[] =
 	HEAD "rules:\n" PAIR("name: try, app: web, mode: shadow, allow: [{methods: GET}]");
-static const char
-	raw
-		[] =
-			HEAD "rules:\n" PAIR("name: all, app: tcp, port: '100-200', allow: true")
-				PAIR("name: ping, app: icmp, allow: true, log: all")
-					PAIR(
-						"name: dns, app: names, allow: true, log: sample "
-						"1/7") "- {name: out, from: blog/*, to: internet, "
-						       "app: tcp, allow: true}\n"
-						       "- {name: in, from: any, to: blog/web, app: "
-						       "tcp, port: 80, allow: true}\n"
-						       "- {name: never, from: any, to: blog/web, "
-						       "app: tcp, port: 22, deny: true, log: "
-						       "none}\n";
+static const char raw[] = HEAD "rules:\n" PAIR("name: all, app: tcp, port: '100-200', allow: true")
+	PAIR("name: ping, app: icmp, allow: true, log: all")
+		PAIR("name: dns, app: names, allow: true, log: sample "
+		     "1/7") "- {name: out, from: blog/*, to: internet, "
+			    "app: tcp, allow: true}\n"
+			    "- {name: in, from: any, to: blog/web, app: "
+			    "tcp, port: 80, allow: true}\n"
+			    "- {name: never, from: any, to: blog/web, "
+			    "app: tcp, port: 22, deny: true, log: "
+			    "none}\n";
 static const char raw_and_deny[] = HEAD "rules:\n" PAIR("name: all, app: tcp, allow: true")
 	PAIR("name: no-admin, app: web, deny: [{paths: /admin}]");
 static const char open_defaults[] =
@@ -92,6 +88,12 @@ static const char tls_choices[] =
 static const char replies[] = HEAD
 	"rules:\n" PAIR("name: fine, app: web, allow: [{methods: GET, status: [200-299, 304]}]")
 		PAIR("name: no-500, app: web, deny: [{status: 500-599}]");
+static const char trial_and_stop[] =
+	HEAD "rules:\n" PAIR("name: try, app: web, port: 1, mode: shadow, allow: [{methods: GET}]")
+		PAIR("name: stop, app: sql, port: 1, deny: [{verbs: drop}]")
+			PAIR("name: all, app: tcp, port: 2, allow: true") PAIR(
+				"name: watch, app: sql, port: 2, mode: observe, deny: [{verbs: "
+				"drop}]");
 static const char quiet[] = "version: 1\nmode: shadow\nmanage: [network:blog]\nrules:\n" PAIR(
 	"name: strict, app: web, mode: enforce, port: 80, allow: [{methods: GET}]")
 	PAIR("name: stop, app: sql, mode: enforce, port: 81, deny: [{verbs: drop}]")
@@ -236,6 +238,10 @@ static const struct question questions[] = {
 	 "deny no-500 rule enforce"},
 	{constrained, WEB, DB, IPPROTO_TCP, 80, REPLY, APP_WEB, "status=503",
 	 "allow get rule enforce"},
+	{replies, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET",
+	 "allow fine rule enforce replies"},
+	{replies, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=PUT",
+	 "deny - default enforce"},
 	/* encryption */
 	{tls_choices, WEB, DB, IPPROTO_TCP, 1, OPAQUE, APP_WEB, "opaque=tls",
 	 "allow any rule enforce final"},
@@ -277,6 +283,13 @@ static const struct question questions[] = {
 	 "allow ok rule enforce"},
 	{soft_deny_over_hard_default, WEB, DB, IPPROTO_TCP, 9, CONNECTION, NO_APP, "",
 	 "deny - default enforce"},
+	/* pending: as much as the strongest denial that may come */
+	{trial_and_stop, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=web,sql"},
+	{trial_and_stop, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
+	 "pending - none shadow apps=web"},
+	{trial_and_stop, WEB, DB, IPPROTO_TCP, 2, CONNECTION, NO_APP, "",
+	 "pending - none observe apps=sql"},
 	/* an allow in shadow is a trial of its constraints */
 	{shadow_trial, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
 	 "pending - none shadow apps=web"},
@@ -288,7 +301,8 @@ static const struct question questions[] = {
 	/* a file in shadow with enforced rules */
 	{quiet, WEB, DB, IPPROTO_TCP, 9, CONNECTION, NO_APP, "", "deny - default shadow final"},
 	{quiet, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "method=PUT", "deny - default enforce"},
-	{quiet, WEB, DB, IPPROTO_TCP, 81, CONNECTION, NO_APP, "", "pending - none shadow apps=sql"},
+	{quiet, WEB, DB, IPPROTO_TCP, 81, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=sql"},
 	{quiet, WEB, DB, IPPROTO_TCP, 81, REQUEST, APP_SQL, "verb=drop", "deny stop rule enforce"},
 	{quiet, WEB, DB, IPPROTO_TCP, 81, REQUEST, APP_SQL, "verb=set", "deny - default shadow"},
 	{quiet, WEB, DB, IPPROTO_TCP, 82, CONNECTION, NO_APP, "", "deny - default shadow final"},
