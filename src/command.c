@@ -29,8 +29,39 @@ static const struct command commands[] = {
 	{"quarantine", NULL},	  {"release", NULL},	  {"capture", NULL},
 };
 
+static int print(const char *text)
+{
+	return fputs(text, stdout) == EOF || fflush(stdout) == EOF ? CLI_NO : CLI_OK;
+}
+
+/* --help or -h among the words of a command. */
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int unknown(const char *command)
+{
+	return cli_usage(
+		"there is no command '%s', but status, flows, ids, explain, reload, policy "
+		"and replay",
+		command);
+}
+
+/* argv[0] is "help". */
+static int help(int argc, char **argv)
+{
+	const char *text = argc > 1 ? cli_help_of(argv[1]) : cli_help;
+	return text ? print(text) : unknown(argv[1]);
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
+	if (cli_help_of(argv[0]) && asks_for_help(argc, argv))
+		return print(cli_help_of(argv[0]));
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, argv[0]) != 0)
 			continue;
@@ -38,12 +69,7 @@ static int run(struct cli *cli, int argc, char **argv)
 			return commands[i].run(cli, argc, argv);
 		return cli_usage("%s is not in this version", argv[0]);
 	}
-	return cli_usage("unknown command '%s'", argv[0]);
-}
-
-static int print(const char *text)
-{
-	return fputs(text, stdout) == EOF || fflush(stdout) == EOF ? CLI_NO : CLI_OK;
+	return unknown(argv[0]);
 }
 
 /* --runtime-dir may also stand before the command. Returns how many words were read; 0: wrong. */
@@ -83,10 +109,12 @@ int main(int argc, char **argv)
 			return print("bridgewarden " VERSION "\n");
 		int n = read_runtime_dir(&cli, argc - at, argv + at);
 		if (n == 0)
-			return cli_usage("unknown option '%s'", argv[at]);
+			return cli_usage("unknown option '%s' before the command; a command's own "
+					 "options follow it",
+					 argv[at]);
 		at += n;
 	}
 	if (at < argc && strcmp(argv[at], "help") == 0)
-		return print(cli_help);
+		return help(argc - at, argv + at);
 	return at < argc ? run(&cli, argc - at, argv + at) : cli_usage("which command?");
 }

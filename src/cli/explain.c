@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `explain FLOW_ID`, `explain 'SENTENCE'`, and the latter over a file without a daemon. */
+#include "bridgewarden/verdict.h"
 #include "cli/client.h"
 #include "cli/look.h"
 #include "cli/table.h"
@@ -29,12 +30,24 @@ static void print_ends(const json_t *line)
 	putchar('\n');
 }
 
+/* "wrong-protocol (the connection is allowed for another protocol)" */
+static void print_reason(const char *name)
+{
+	print_clean(" because of ", name);
+	for (enum reason r = REASON_NONE; r < N_REASONS; r++)
+		if (strcmp(reason_name(r), name) == 0)
+			printf(" (%s)", reason_text(r));
+}
+
 static void print_head(const json_t *line)
 {
 	const char *rule = look_text(line, "rule");
 	print_ends(line);
 	print_clean("", look_text(line, "verdict"));
-	print_clean(rule[0] ? " by " : " because of ", rule[0] ? rule : look_text(line, "reason"));
+	if (rule[0])
+		print_clean(" by ", rule);
+	else
+		print_reason(look_text(line, "reason"));
 	if (look_text(line, "state")[0])
 		print_clean(", ", look_text(line, "state"));
 	if (look_text(line, "timestamp")[0])
@@ -121,7 +134,7 @@ static int explain_offline(const char *sentence, const char *path)
 		return CLI_NO;
 	rc = policy_sentence_explain(policy, NULL, sentence, stdout, &err);
 	policy_free(policy);
-	if (rc)
+	if (rc < 0)
 		cli_say("%s", err.text);
 	return rc == -EINVAL ? CLI_USAGE : rc ? CLI_NO : CLI_OK;
 }

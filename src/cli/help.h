@@ -5,4 +5,8 @@
 /* What `bridgewarden --help` prints. */
 extern const char cli_help[];
 
+/* What `bridgewarden help COMMAND` and `bridgewarden COMMAND --help` print; NULL: no such command.
+ */
+const char *cli_help_of(const char *command);
+
 #endif

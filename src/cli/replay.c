@@ -7,19 +7,20 @@
 #include "cli/replay.h"
 
 #include "capture/replay.h"
-#include "cli/cli.h"
+#include "cli/words.h"
 #include "engine/worker.h"
 #include "identity/inventory.h"
 #include "output/eve.h"
 #include "policy/compile.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { REPLAY_FLOWS = 65536, REPLAY_HELD = 8192 };
 #define REPLAY_HELD_BYTES (UINT64_C(256) << 20)
+
+enum replay_option { REPLAY_POLICY, REPLAY_IDS, REPLAY_CHECKSUMS };
 
 struct options {
 	const char *policy, *ids;
@@ -32,8 +33,7 @@ struct run {
 	void *shard;
 	bool json;
 	struct engine_time now;
-	uint64_t shift_ns; /* from the file's time to ours: a file that is older than the one before
-			      follows it */
+	uint64_t shift_ns; /* from the file's time to ours: an older file follows the one before */
 	uint64_t ticked_ns;
 };
 
@@ -194,7 +194,7 @@ static int replay_all(const struct options *options, int n_files, char **files)
 	}
 	for (int i = 0; i < n_files && code == CLI_OK; i++)
 		code = replay_file(&run, files[i], policy_image_of(&blob), options->checksums);
-	if (run.worker && run.now.mono_ns)
+	if (run.worker)
 		worker_finish(run.worker, run.now);
 	if (fflush(stdout) != 0) {
 		cli_say("standard output: %s", strerror(errno));
@@ -206,31 +206,46 @@ static int replay_all(const struct options *options, int n_files, char **files)
 	return code;
 }
 
+static int read_words(struct words *words, struct options *options, char **files, int *n_files)
+{
+	struct error err = {""};
+	int got;
+	while ((got = words_next(words, &err)) != WORDS_END) {
+		if (got == WORDS_WRONG)
+			return cli_usage("%s", err.text);
+		if (got == REPLAY_POLICY)
+			options->policy = words->value;
+		else if (got == REPLAY_IDS)
+			options->ids = words->value;
+		else if (got == REPLAY_CHECKSUMS)
+			options->checksums = true;
+		else
+			files[(*n_files)++] = words->argv[words->at];
+	}
+	return CLI_OK;
+}
+
 int cli_replay(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"policy", required_argument, NULL, 'p'},
-		{"ids", required_argument, NULL, 'i'},
-		{"checksums", no_argument, NULL, 'c'},
-		{0},
+	static const struct words_option rows[] = {
+		[REPLAY_POLICY] = {"--policy", true},
+		[REPLAY_IDS] = {"--ids", true},
+		[REPLAY_CHECKSUMS] = {"--checksums", false},
+		{NULL, false},
 	};
+	struct cli cli = {.runtime_dir = CLI_RUNTIME_DIR};
+	struct words words = {.cli = &cli, .argc = argc, .argv = argv, .options = rows};
 	struct options options = {0};
-	int c;
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "o:p:i:", longs, NULL)) != -1) {
-		if (c == 'p')
-			options.policy = optarg;
-		else if (c == 'i')
-			options.ids = optarg;
-		else if (c == 'c')
-			options.checksums = true;
-		else if (c == 'o' && strcmp(optarg, "json") == 0)
-			options.json = true;
-		else
-			return cli_usage("replay: PCAP... --policy FILE [--ids FILE] [--checksums] "
-					 "[-o json]");
-	}
-	if (!options.policy || optind == argc)
-		return cli_usage("replay needs --policy FILE and at least one capture file");
-	return replay_all(&options, argc - optind, argv + optind);
+	int n_files = 0;
+	char **files = calloc((size_t)argc + 1, sizeof(*files));
+	int rc = files ? read_words(&words, &options, files, &n_files) : CLI_NO;
+	options.json = cli.json;
+	if (rc == CLI_OK && !options.policy)
+		rc = cli_usage("replay needs --policy FILE");
+	else if (rc == CLI_OK && n_files == 0)
+		rc = cli_usage("replay needs a capture file, or several");
+	if (rc == CLI_OK)
+		rc = replay_all(&options, n_files, files);
+	free(files);
+	return rc;
 }

@@ -159,12 +159,14 @@ static void send_lines(struct api_client *client, struct explain_lines *lines)
 	explained_fini(&lines->explained);
 }
 
+/* What was allowed needs no rule that came near. */
 static void explain_case(const struct control *c, struct api_client *client,
-			 const struct explain_case *what)
+			 const struct explain_case *what, bool is_denied)
 {
 	struct explain_lines lines = {.image = c->now.image};
 	const struct dis_event *event = what->has_event ? &what->event : NULL;
 	policy_explain(c->now.image, &what->subject, what->app, event, on_line, &lines);
+	lines.explained.is_decided |= !is_denied;
 	send_lines(client, &lines);
 }
 
@@ -196,9 +198,10 @@ static void explain_live(const struct control *c, struct api_client *client,
 		.subject = subject_of(c->now.image, ends, flow->ip_proto, flow->dst_port),
 		.app = flow->app,
 	};
+	bool denied = flow->verdict == VERDICT_DENY;
 	(void)api_send(client, live_head(c, flow)); /* may be gone */
-	explain_case(c, client, &what);
-	api_end(client, flow->verdict == VERDICT_DENY ? EXIT_FAILURE : EXIT_SUCCESS, NULL);
+	explain_case(c, client, &what, denied);
+	api_end(client, denied ? EXIT_FAILURE : EXIT_SUCCESS, NULL);
 }
 
 static void explain_record(const struct control *c, struct api_client *client, json_t *record)
@@ -207,9 +210,9 @@ static void explain_record(const struct control *c, struct api_client *client, j
 	json_t *head = json_copy(record);
 	(void)json_object_set_new(head, "kind", json_string("record")); /* less is fine */
 	(void)api_send(client, head);					/* may be gone */
-	if (read_record(c->now.image, record, &what))
-		explain_case(c, client, &what);
 	bool denied = strcmp(text_of(record, "verdict"), "deny") == 0;
+	if (read_record(c->now.image, record, &what))
+		explain_case(c, client, &what, denied);
 	api_end(client, denied ? EXIT_FAILURE : EXIT_SUCCESS, NULL);
 }
 
@@ -253,10 +256,10 @@ static void explain_sentence(const struct control *c, struct api_client *client,
 	if (fclose(out) == 0)
 		send_text(client, text);
 	free(text);
-	if (rc)
+	if (rc < 0)
 		api_end(client, rc == -EINVAL ? EXIT_USAGE : EXIT_FAILURE, err.text);
 	else
-		api_end(client, EXIT_SUCCESS, NULL);
+		api_end(client, rc ? EXIT_FAILURE : EXIT_SUCCESS, NULL);
 }
 
 void answer_explain(struct control *c, struct api_client *client, const json_t *request)

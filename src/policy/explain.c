@@ -60,6 +60,16 @@ static void print_got(struct explaining *x, uint16_t field)
 	}
 }
 
+/* A value that is wrong tells more than one that is not there. */
+static const struct image_key *failure_of(const struct explaining *x, const struct image_rule *rule,
+					  const struct image_item *item)
+{
+	struct dis_event stated = *x->event;
+	stated.flags |= JUDGE_ASSUMES;
+	const struct image_key *key = item_failure(x->image, rule, item, &stated);
+	return key ? key : item_failure(x->image, rule, item, x->event);
+}
+
 /* Of several items the one that comes furthest is the most telling: the key that stopped it. */
 static const struct image_key *telling_key(const struct explaining *x,
 					   const struct image_rule *rule)
@@ -68,7 +78,7 @@ static const struct image_key *telling_key(const struct explaining *x,
 	size_t best_depth = 0;
 	for (uint32_t i = 0; i < rule->n_items; i++) {
 		const struct image_item *item = &image_items(x->image)[rule->items + i];
-		const struct image_key *key = item_failure(x->image, rule, item, x->event);
+		const struct image_key *key = failure_of(x, rule, item);
 		size_t depth = key ? (size_t)(key - (image_keys(x->image) + item->keys)) : 0;
 		if (key && (!best || depth > best_depth)) {
 			best = key;
@@ -121,7 +131,7 @@ static void explain_app(struct explaining *x, const struct image_rule *rule,
 	else if (x->event && x->event->kind != DIS_CLAIM)
 		explain_event(x, rule, e);
 	else if (rule->n_items)
-		fail(e, "request", "a request", "none yet");
+		fail(e, "request", "a request to judge", "only the connection");
 }
 
 static void explain_rule(struct explaining *x, uint32_t number, struct policy_explanation *e)

@@ -221,14 +221,27 @@ static int parse_request(struct sentence *s, char *text, struct error *err)
 	return e;
 }
 
+static int unknown_app(const char *name, struct error *err)
+{
+	struct suggestion s = {.word = name};
+	for (size_t i = 0; i < n_dissectors; i++)
+		suggestion_offer(&s, dissectors[i]->name);
+	return error_set(err, -EINVAL,
+			 s.best ? "unknown app `%s`; did you mean `%s`?" : "unknown app `%s`", name,
+			 s.best);
+}
+
 static int parse_app(struct sentence *s, char *text, struct error *err)
 {
 	if (*text == '\0')
 		return 0;
 	char *request = cut_word(text);
+	if (strcmp(text, "=") == 0)
+		return error_set(err, -EINVAL, "after `=` comes `allow` or `deny`, not `%s`",
+				 request);
 	s->app = app_find(text);
 	if (s->app == POLICY_APP_NONE)
-		return error_set(err, -EINVAL, "unknown app `%s`", text);
+		return unknown_app(text, err);
 	return *request ? parse_request(s, request, err) : 0;
 }
 
@@ -429,37 +442,44 @@ static uint8_t protocol_of(uint8_t app)
 	return app < n_dissectors ? dissectors[app]->ip_protos[0] : IPPROTO_TCP;
 }
 
-static bool speaks_of(const struct asking *a, uint32_t number)
+static bool is_of_pair(const struct asking *a, uint32_t number)
 {
 	const struct image_rule *rule = &image_rules(a->image)[number];
 	const uint64_t *from = image_row(a->image, a->subject.from, false);
 	const uint64_t *to = image_row(a->image, a->subject.to, true);
 	uint64_t bit = UINT64_C(1) << (number % 64);
-	if (!from || !to || !(from[number / 64] & to[number / 64] & bit) ||
-	    !rule_takes_protocol(rule, a->subject.ip_proto))
-		return false;
-	return a->sentence->app == POLICY_APP_NONE || app_is_raw(rule->app) ||
-	       rule->app == a->sentence->app;
+	return from && to && (from[number / 64] & to[number / 64] & bit) &&
+	       rule_takes_protocol(rule, a->subject.ip_proto);
 }
 
-/* Of the rules that speak of the pair: the expected one's port; else, if every allow names ports,
- * the first allow's. */
-static const struct image_rule *rule_with_port(const struct asking *a)
+/* ... and of the application, or of any. */
+static bool speaks_of(const struct asking *a, uint32_t number)
+{
+	const struct image_rule *rule = &image_rules(a->image)[number];
+	return is_of_pair(a, number) && (a->sentence->app == POLICY_APP_NONE ||
+					 app_is_raw(rule->app) || rule->app == a->sentence->app);
+}
+
+/* Of the rules that speak: the expected one's port; else, if every allow names ports, the first
+ * allow's. *is_open: one allows any port. */
+static const struct image_rule *rule_with_port(const struct asking *a,
+					       bool (*speaks)(const struct asking *a,
+							      uint32_t number),
+					       bool *is_open)
 {
 	const struct image_rule *found = NULL;
-	bool is_open = false; /* an allow on any port */
 	for (uint32_t i = 0; i < a->image->rules.n; i++) {
 		const struct image_rule *rule = &image_rules(a->image)[i];
-		if (!speaks_of(a, i))
+		if (!speaks(a, i))
 			continue;
 		const char *by = a->sentence->by;
 		if (rule->n_ports && by && strcmp(policy_rule_name(a->image, i), by) == 0)
 			return rule;
-		is_open |= rule->action == RULE_ALLOW && rule->n_ports == 0;
+		*is_open |= rule->action == RULE_ALLOW && rule->n_ports == 0;
 		if (rule->action == RULE_ALLOW && rule->n_ports && !found)
 			found = rule;
 	}
-	return is_open ? NULL : found;
+	return *is_open ? NULL : found;
 }
 
 static bool is_port_named(const struct asking *a, uint16_t port)
@@ -478,7 +498,11 @@ static uint16_t choose_port(const struct asking *a)
 		return (uint16_t)a->sentence->port;
 	if (a->subject.ip_proto == IPPROTO_ICMP)
 		return 0;
-	const struct image_rule *rule = rule_with_port(a);
+	bool is_open = false;
+	const struct image_rule *rule = rule_with_port(a, speaks_of, &is_open);
+	/* The wrong protocol is asked for where the right one is spoken. */
+	if (!rule && !is_open)
+		rule = rule_with_port(a, is_of_pair, &is_open);
 	if (rule)
 		return image_ports(a->image)[rule->ports].low;
 	uint16_t port = UINT16_MAX;
@@ -828,18 +852,22 @@ static int live_owner(const struct policy_image *image, const char *text, struct
 	if (find_live(image, image->addresses, name, out) ||
 	    find_live(image, image->prefixes, name, out))
 		return 0;
-	return error_set(err, -ENOENT, "nobody is called `%s` now; `bridgewarden ids` lists them",
+	return error_set(err, -ENOENT, "nobody is called `%s` now: give an address, or an identity as "
+			 "`bridgewarden ids` shows it",
 			 text);
 }
 
+/* 0: allowed, or as the sentence expects. 1: not. */
 static int explain_pair(struct asking *a, const struct policy_owner *from,
 			const struct policy_owner *to, FILE *out, struct error *err)
 {
 	set_subject(a, from, to);
 	int e = ask(a, err);
-	if (e == 0)
-		explain(a, out);
-	return e;
+	if (e < 0)
+		return e;
+	explain(a, out);
+	return a->sentence->has_expectation ? !is_as_expected(a)
+					    : verdict_of(&a->decision) == VERDICT_DENY;
 }
 
 static int explain_live(const struct policy_image *live, const struct sentence *s, FILE *out,
@@ -856,9 +884,9 @@ static int explain_live(const struct policy_image *live, const struct sentence *
 static int explain_members(const struct policy_image *image, const struct trial *t, FILE *out,
 			   struct error *err)
 {
-	int e = 0;
+	int answer = 0;
 	for (size_t i = 0; i < t->from.n; i++) {
-		for (size_t j = 0; j < t->to.n && e == 0; j++) {
+		for (size_t j = 0; j < t->to.n; j++) {
 			struct asking a = {.image = image, .sentence = &t->sentence};
 			struct ip_addr x, y;
 			if (!member_address(image, &t->from.members[i], &x) ||
@@ -866,10 +894,13 @@ static int explain_members(const struct policy_image *image, const struct trial 
 				return error_set(err, -EINVAL, "no address is only `internet`");
 			struct policy_owner from = policy_owner(image, &x);
 			struct policy_owner to = policy_owner(image, &y);
-			e = explain_pair(&a, &from, &to, out, err);
+			int e = explain_pair(&a, &from, &to, out, err);
+			if (e < 0)
+				return e;
+			answer |= e;
 		}
 	}
-	return e;
+	return answer;
 }
 
 static int explain_made_up(const struct policy *policy, const char *text, FILE *out,

@@ -12,7 +12,7 @@
  * runs, an endpoint is made up that has what the selector names and nothing else, unless the
  * policy's inventory has one; an identity with several members is asked for each of them, and all
  * must agree. Without PORT the port is one that the rules for this pair and application name (the
- * expected rule first), or else one that none names.
+ * expected rule first), or those for the pair and another application, or else one that none names.
  *
  * REQUEST is what the application's dissector reads, in quotes or not. [FIELD=VALUE], the field by
  * its name in records or its key in rules, states what a connection knows and a request does not
@@ -39,8 +39,8 @@ int policy_run_tests(const struct policy *policy, FILE *report, size_t *n_failed
 
 /* Every candidate rule with what matched and what did not, the deciding rule, and the nearest
  * allow. With `live` FROM and TO are addresses or the names of identities in that image; else they
- * are made up as in tests. The expectation may be left out. 0; -EINVAL: not a sentence; -ENOENT:
- * the live image knows no such identity. */
+ * are made up as in tests. The expectation may be left out. 0: allowed, or as expected; 1: not;
+ * -EINVAL: not a sentence; -ENOENT: the live image knows no such identity. */
 int policy_sentence_explain(const struct policy *policy, const struct policy_image *live,
 			    const char *sentence, FILE *out, struct error *err);
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Gives the connections of a capture whose beginning is missing a handshake, so that the engine reads what follows.
 
-The engine refuses by design to read a connection whose beginning it did not see. Many captures that people publish
-begin in the middle; their bytes are worth reading all the same. Here SYN, SYN-ACK and ACK are put before the first bytes
-of such a connection, with numbers that fit it; and a login where the oracle says MySQL, which nothing is without a
-greeting. The rest stays as it is. Link headers are left out (raw IP).
+The engine refuses by design to read a connection whose beginning it did not see. Many captures that people
+publish begin in the middle; their bytes are worth reading all the same. Here SYN, SYN-ACK and ACK are put before the
+first bytes of such a connection, with numbers that fit it; and a login where the oracle says MySQL, which nothing is
+without a greeting. The rest stays as it is. Link headers are left out (raw IP).
 """
 import ipaddress
 import struct
@@ -167,9 +167,9 @@ def record(time_ns, packet, n):
 def with_handshakes(content, clients, logins):
     """The capture as a file of raw IP, and the pairs of ends that got a handshake.
 
-    clients: ends that open connections; logins: those of them that speak MySQL and whose login is missing. A connection
-    whose beginning is missing begins with its first bytes: what only acknowledges before that (keep-alives, which repeat
-    a number) is left out."""
+    clients: ends that open connections; logins: those of them that speak MySQL and whose login is missing.
+    A connection whose beginning is missing begins with its first bytes: what only acknowledges before that (keep-alives,
+    which repeat a number) is left out."""
     clients = {packed_end(text) for text in clients}
     logins = {packed_end(text) for text in logins}
     out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, RAW)]

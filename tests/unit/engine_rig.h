@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A worker on a bench: a policy from text, packets built byte by byte, and receivers that take only what was accepted.
+ * A worker on a bench: a policy from text, packets built byte by byte, and receivers that take only
+ *what was accepted.
  *
  *	client --segment--> worker --verdict--> receiver (of the server's side)
  *
- * The rig shares no code with the engine for building, reading and checksumming packets, so that an error there cannot
- * hide itself. A receiver keeps its stream under three readings at once, since real ones differ and even one alone is not
- * consistent: the first copy of a byte wins, the last copy wins until it was acknowledged, or some copies are lost.
- * What must hold for every scenario: all readings agree, and no byte lies behind a FIN that was let through.
+ * The rig shares no code with the engine for building, reading and checksumming packets, so that an
+ *error there cannot hide itself. A receiver keeps its stream under three readings at once, since
+ *real ones differ and even one alone is not consistent: the first copy of a byte wins, the last
+ *copy wins until it was acknowledged, or some copies are lost. What must hold for every scenario:
+ *all readings agree, and no byte lies behind a FIN that was let through.
  */
 #ifndef TESTS_ENGINE_RIG_H
 #define TESTS_ENGINE_RIG_H
@@ -23,7 +25,7 @@
 #include <stdlib.h>
 
 enum {
-	RIG_PACKETS = 512,  /* sent packets that are remembered */
+	RIG_PACKETS = 512, /* sent packets that are remembered */
 	RIG_INJECTED = 64,
 	RIG_RECORDS = 256,
 	RIG_PACKET_MAX = 66000,
@@ -33,10 +35,10 @@ enum {
 };
 
 /* As ck_assert_msg, which writes to a pipe also when all is well: too slow for millions. */
-#define RIG_CHECK(condition, ...)                                                                                      \
-	do {                                                                                                           \
-		if (!(condition))                                                                                      \
-			ck_abort_msg(__VA_ARGS__);                                                                     \
+#define RIG_CHECK(condition, ...)                                                                  \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			ck_abort_msg(__VA_ARGS__);                                                 \
 	} while (0)
 
 #define RIG_ASSERT(condition) RIG_CHECK(condition, "%s", #condition)
@@ -165,8 +167,8 @@ static inline void rig_readings_agree(const struct rig_receiver *r)
 			for (uint32_t i = 0; i < r->top; i++) {
 				bool both = r->has[a][i] && r->has[b][i];
 				RIG_CHECK(!both || r->data[a][i] == r->data[b][i],
-					      "byte %u depends on the receiver: %02x or %02x", i,
-					      r->data[a][i], r->data[b][i]);
+					  "byte %u depends on the receiver: %02x or %02x", i,
+					  r->data[a][i], r->data[b][i]);
 			}
 		}
 	}
@@ -276,7 +278,8 @@ struct rig_segment {
 	bool bad_checksum;
 };
 
-static inline size_t rig_ip(uint8_t *out, const char *src, const char *dst, uint8_t proto, size_t payload)
+static inline size_t rig_ip(uint8_t *out, const char *src, const char *dst, uint8_t proto,
+			    size_t payload)
 {
 	if (strchr(src, ':')) {
 		memset(out, 0, 40);
@@ -302,7 +305,8 @@ static inline size_t rig_ip(uint8_t *out, const char *src, const char *dst, uint
 static inline size_t rig_tcp(uint8_t *out, const struct rig_end *from, const struct rig_end *to,
 			     const struct rig_segment *s)
 {
-	size_t header = 20 + s->n_options, at = rig_ip(out, from->ip, to->ip, IPPROTO_TCP, header + s->n);
+	size_t header = 20 + s->n_options,
+	       at = rig_ip(out, from->ip, to->ip, IPPROTO_TCP, header + s->n);
 	uint8_t *tcp = out + at;
 	memset(tcp, 0, 20);
 	rig_put(tcp, from->port, 2);
@@ -337,8 +341,8 @@ static inline size_t rig_udp(uint8_t *out, const struct rig_end *from, const str
 	return at + 8 + data.n;
 }
 
-static inline size_t rig_echo(uint8_t *out, const struct rig_end *from, const struct rig_end *to, uint8_t type,
-			      uint16_t identifier)
+static inline size_t rig_echo(uint8_t *out, const struct rig_end *from, const struct rig_end *to,
+			      uint8_t type, uint16_t identifier)
 {
 	bool v4 = !strchr(from->ip, ':');
 	uint8_t proto = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
@@ -390,7 +394,8 @@ static inline struct rig_view rig_read(struct bytes packet)
 	return v;
 }
 
-/* Which side of the test's connection sent it: the client is whoever is not at the server's port. */
+/* Which side of the test's connection sent it: the client is whoever is not at the server's port.
+ */
 static inline void rig_deliver(struct rig *r, struct bytes packet, bool by_the_end_itself)
 {
 	struct rig_view v = rig_read(packet);
@@ -516,25 +521,29 @@ static inline void rig_record_hook(void *ctx, const struct event_head *head)
 
 static const char rig_inventory[] =
 	"endpoints:\n"
-	"- {ips: [198.18.0.2, 'fd00:18::2'], container: client, project: shop, service: client, networks: [shop],\n"
+	"- {ips: [198.18.0.2, 'fd00:18::2'], container: client, project: shop, service: client, "
+	"networks: [shop],\n"
 	"   mac: '02:00:00:00:00:02'}\n"
-	"- {ips: [198.18.0.3, 'fd00:18::3'], container: web, project: shop, service: web, networks: [shop],\n"
+	"- {ips: [198.18.0.3, 'fd00:18::3'], container: web, project: shop, service: web, "
+	"networks: [shop],\n"
 	"   mac: '02:00:00:00:00:03'}\n"
 	"- {ip: 198.18.0.4, container: cache, project: shop, service: cache, networks: [shop]}\n"
 	"- {ip: 198.18.0.5, container: raw, project: shop, service: raw, networks: [shop]}\n"
 	"- {ip: 198.18.0.6, container: names, project: shop, service: names, networks: [shop]}\n"
 	"networks:\n"
-	"- {name: shop, bridge: br-shop, subnets: [198.18.0.0/24, 'fd00:18::/64'], gateways: [198.18.0.1], project: shop}\n";
+	"- {name: shop, bridge: br-shop, subnets: [198.18.0.0/24, 'fd00:18::/64'], gateways: "
+	"[198.18.0.1], project: shop}\n";
 
-static const struct rig_end rig_client = {.ip = "198.18.0.2", .port = 40000, .mac = {2, 0, 0, 0, 0, 2},
-					  .has_mac = true};
-static const struct rig_end rig_web = {.ip = "198.18.0.3", .port = 80, .mac = {2, 0, 0, 0, 0, 3},
-				       .has_mac = true};
+static const struct rig_end rig_client = {
+	.ip = "198.18.0.2", .port = 40000, .mac = {2, 0, 0, 0, 0, 2}, .has_mac = true};
+static const struct rig_end rig_web = {
+	.ip = "198.18.0.3", .port = 80, .mac = {2, 0, 0, 0, 0, 3}, .has_mac = true};
 static const struct rig_end rig_cache = {.ip = "198.18.0.4", .port = 6379};
 static const struct rig_end rig_raw = {.ip = "198.18.0.5", .port = 9000};
 static const struct rig_end rig_names = {.ip = "198.18.0.6", .port = 53};
 
-/* Compiles and takes up a policy; epoch moves with the generation. inventory NULL: the usual one. */
+/* Compiles and takes up a policy; epoch moves with the generation. inventory NULL: the usual one.
+ */
 static inline void rig_use(struct rig *r, const char *policy_text, const char *inventory)
 {
 	struct diagnostics diags = {0};
@@ -542,14 +551,16 @@ static inline void rig_use(struct rig *r, const char *policy_text, const char *i
 	struct error err = {0};
 	struct identity_set ids = {0};
 	const char *text = inventory ? inventory : rig_inventory;
-	int e = policy_load_text_on(20000, "rig.yaml", policy_text, strlen(policy_text), &policy, &diags);
+	int e = policy_load_text_on(20000, "rig.yaml", policy_text, strlen(policy_text), &policy,
+				    &diags);
 	if (e < 0)
 		diagnostics_print(&diags, stderr);
 	RIG_ASSERT(e == 0);
 	e = inventory_load_text("ids.yaml", text, strlen(text), &ids, &err);
 	RIG_ASSERT(e == 0);
 	r->generation++;
-	struct policy_inputs inputs = {.ids = &ids, .generation = r->generation, .epoch = r->generation};
+	struct policy_inputs inputs = {
+		.ids = &ids, .generation = r->generation, .epoch = r->generation};
 	RIG_ASSERT(r->n_images < RIG_IMAGES);
 	RIG_ASSERT(policy_compile(policy, &inputs, &r->images[r->n_images], &err) == 0);
 	worker_use_image(r->w, policy_image_of(&r->images[r->n_images++]), r->now);
@@ -566,8 +577,8 @@ static inline void rig_start_worker(struct rig *r)
 		worker_use_image(r->w, policy_image_of(&r->images[r->n_images - 1]), r->now);
 }
 
-static inline struct rig *rig_new_sized(const char *policy_text, uint32_t max_flows, uint64_t held_bytes,
-					uint32_t max_held)
+static inline struct rig *rig_new_sized(const char *policy_text, uint32_t max_flows,
+					uint64_t held_bytes, uint32_t max_held)
 {
 	static const uint64_t key[2] = {1, 2};
 	struct rig *r = calloc(1, sizeof(*r));
@@ -636,7 +647,8 @@ struct rig_frame {
 	bool is_unfinished, is_verified, is_cut;
 };
 
-/* The engine is dead: what it had read and not answered is dropped by the kernel, and another takes over. */
+/* The engine is dead: what it had read and not answered is dropped by the kernel, and another takes
+ * over. */
 static inline void rig_bury(struct rig *r)
 {
 	r->n_staged = 0;
@@ -647,17 +659,21 @@ static inline void rig_bury(struct rig *r)
 }
 
 /* Gives a whole packet to the worker; the answer, if there is one already, is in the result. */
-static inline struct rig_packet *rig_send_raw(struct rig *r, struct bytes packet, const struct rig_frame *frame)
+static inline struct rig_packet *rig_send_raw(struct rig *r, struct bytes packet,
+					      const struct rig_frame *frame)
 {
 	static uint8_t buffer[RIG_PACKET_MAX];
 	struct rig_packet *p = &r->sent[++r->n_sent % RIG_PACKETS];
-	RIG_CHECK(r->n_sent <= RIG_PACKETS || p->is_answered, "packet %u was never answered", p->id);
+	RIG_CHECK(r->n_sent <= RIG_PACKETS || p->is_answered, "packet %u was never answered",
+		  p->id);
 	free(p->bytes);
-	*p = (struct rig_packet){.id = r->n_sent, .n = (uint32_t)packet.n, .bytes = malloc(packet.n + 1)};
+	*p = (struct rig_packet){
+		.id = r->n_sent, .n = (uint32_t)packet.n, .bytes = malloc(packet.n + 1)};
 	RIG_ASSERT(p->bytes);
 	memcpy(p->bytes, packet.p, packet.n);
 	memcpy(buffer, packet.p, packet.n);
-	struct capture_packet cp = {.id = p->id, .data = buffer, .n = p->n, .mark = r->expected_mark};
+	struct capture_packet cp = {
+		.id = p->id, .data = buffer, .n = p->n, .mark = r->expected_mark};
 	if (frame) {
 		cp.checksum_unfinished = frame->is_unfinished;
 		cp.checksum_verified = frame->is_verified;
@@ -676,8 +692,8 @@ static inline struct rig_packet *rig_send_raw(struct rig *r, struct bytes packet
 	return p;
 }
 
-static inline struct rig_packet *rig_send(struct rig *r, const struct rig_end *from, const struct rig_end *to,
-					  const struct rig_segment *s)
+static inline struct rig_packet *rig_send(struct rig *r, const struct rig_end *from,
+					  const struct rig_end *to, const struct rig_segment *s)
 {
 	static uint8_t out[RIG_PACKET_MAX];
 	size_t n = rig_tcp(out, from, to, s);
@@ -707,8 +723,9 @@ static inline struct rig_connection rig_connection(struct rig *r, const struct r
 	};
 }
 
-static inline struct rig_segment rig_segment_at(const struct rig_connection *c, unsigned dir, uint8_t flags,
-						uint32_t at, const void *data, size_t n)
+static inline struct rig_segment rig_segment_at(const struct rig_connection *c, unsigned dir,
+						uint8_t flags, uint32_t at, const void *data,
+						size_t n)
 {
 	return (struct rig_segment){
 		.flags = flags,
@@ -720,14 +737,15 @@ static inline struct rig_segment rig_segment_at(const struct rig_connection *c, 
 	};
 }
 
-static inline struct rig_packet *rig_pass(struct rig_connection *c, unsigned dir, const struct rig_segment *s)
+static inline struct rig_packet *rig_pass(struct rig_connection *c, unsigned dir,
+					  const struct rig_segment *s)
 {
 	return rig_send(c->r, &c->end[dir], &c->end[!dir], s);
 }
 
 /* Payload at an offset of the stream of that side. */
-static inline struct rig_packet *rig_data(struct rig_connection *c, unsigned dir, uint32_t at, const void *data,
-					  size_t n)
+static inline struct rig_packet *rig_data(struct rig_connection *c, unsigned dir, uint32_t at,
+					  const void *data, size_t n)
 {
 	struct rig_segment s = rig_segment_at(c, dir, TCP_ACK | TCP_PSH, at, data, n);
 	return rig_pass(c, dir, &s);
@@ -741,7 +759,8 @@ static inline struct rig_packet *rig_say(struct rig_connection *c, unsigned dir,
 	return p;
 }
 
-static inline struct rig_packet *rig_flags(struct rig_connection *c, unsigned dir, uint8_t flags, int32_t at)
+static inline struct rig_packet *rig_flags(struct rig_connection *c, unsigned dir, uint8_t flags,
+					   int32_t at)
 {
 	struct rig_segment s = rig_segment_at(c, dir, flags, (uint32_t)at, NULL, 0);
 	return rig_pass(c, dir, &s);

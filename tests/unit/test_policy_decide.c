@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "identity/inventory.h"
+#include "policy/image.h"
 
 /*
  * The little world of these tests. blog is managed; far is not. 198.18.9.9 and 198.18.1.200 are
@@ -88,6 +89,32 @@ static const char tls_choices[] =
 static const char replies[] = HEAD
 	"rules:\n" PAIR("name: fine, app: web, allow: [{methods: GET, status: [200-299, 304]}]")
 		PAIR("name: no-500, app: web, deny: [{status: 500-599}]");
+static const char zones[] = "version: 1\nmanage: [network:blog]\ndefaults: {internal: allow, "
+			    "egress: deny, ingress: allow}\n";
+static const char zones_too[] = "version: 1\nmanage: [network:blog]\ndefaults: {internal: deny, "
+				"egress: allow, ingress: deny}\n";
+/* Weaker and stronger, earlier and later: the order of rules must not matter. */
+static const char orders[] =
+	HEAD "rules:\n" PAIR("name: hard1, app: web, port: 1, deny: [{paths: /x}]")
+		PAIR("name: soft1, app: web, port: 1, mode: shadow, deny: [{paths: /x}]")
+			PAIR("name: ok1, app: web, port: 1, allow: true, broad: true, log: all")
+				PAIR("name: quiet1, app: web, port: 1, allow: [{methods: GET}], "
+				     "mode: observe");
+static const char watched[] =
+	HEAD "rules:\n" PAIR("name: watch, app: tcp, port: 1-2, mode: observe, deny: true")
+		PAIR("name: watch-too, app: tcp, port: 2, mode: observe, deny: true")
+			PAIR("name: ok, app: tcp, port: 1-2, allow: true");
+static const char tie[] = "version: 1\nmode: shadow\nmanage: [network:blog]\nrules:\n" PAIR(
+	"name: same, app: tcp, deny: true, mode: shadow");
+static const char deny_of_app[] =
+	HEAD "rules:\n" PAIR("name: sql, app: sql, port: 1, allow: [{verbs: read}]")
+		PAIR("name: drop, app: web, port: 1, deny: [{methods: PUT}]")
+			PAIR("name: names, app: names, port: 1, allow: true");
+static const char unparsed[] =
+	HEAD "rules:\n" PAIR("name: a, app: sql, port: 1, allow: [{verbs: read, users: u, "
+			     "unparsed: allow}]")
+		PAIR("name: d, app: sql, port: 1, deny: [{tables: secret, unparsed: allow}]")
+			PAIR("name: e, app: sql, port: 2, deny: [{tables: secret}]");
 static const char trial_and_stop[] =
 	HEAD "rules:\n" PAIR("name: try, app: web, port: 1, mode: shadow, allow: [{methods: GET}]")
 		PAIR("name: stop, app: sql, port: 1, deny: [{verbs: drop}]")
@@ -290,6 +317,45 @@ static const struct question questions[] = {
 	 "pending - none shadow apps=web"},
 	{trial_and_stop, WEB, DB, IPPROTO_TCP, 2, CONNECTION, NO_APP, "",
 	 "pending - none observe apps=sql"},
+	/* zones have each their default */
+	{zones, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "allow - none enforce final"},
+	{zones, WEB, OUT, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
+	{zones, OUT, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "allow - none enforce final"},
+	{zones_too, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
+	{zones_too, WEB, OUT, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "allow - none enforce final"},
+	{zones_too, OUT, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
+	/* the order of rules does not matter */
+	{orders, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=web replies"},
+	{orders, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
+	 "pending - none enforce apps=web replies"},
+	{orders, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/x",
+	 "deny hard1 rule enforce"},
+	{orders, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET path=/",
+	 "allow ok1 rule enforce log=1 replies"},
+	{watched, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny watch rule observe final"},
+	{watched, WEB, DB, IPPROTO_TCP, 2, CONNECTION, NO_APP, "", "deny watch rule observe final"},
+	{tie, WEB, DB, IPPROTO_TCP, 2, CONNECTION, NO_APP, "", "deny same rule shadow final"},
+	{deny_of_app, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
+	 "deny - wrong-protocol enforce"},
+	{deny_of_app, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=GET",
+	 "deny - wrong-protocol enforce"},
+	{deny_of_app, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_SQL, "verb=drop",
+	 "deny - default enforce"},
+	{deny_of_app, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_WEB, "method=PUT",
+	 "deny drop rule enforce"},
+	/* `unparsed: allow` judges what is there, and only where the event says that it is unproven
+	 */
+	{unparsed, WEB, DB, IPPROTO_TCP, 1, UNPROVEN, APP_SQL, "verb=select",
+	 "allow a rule enforce"},
+	{unparsed, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_SQL, "verb=select",
+	 "deny - default enforce"},
+	{unparsed, WEB, DB, IPPROTO_TCP, 1, UNPROVEN, APP_SQL, "verb=select tables=secret",
+	 "deny d rule enforce"},
+	{unparsed, WEB, DB, IPPROTO_TCP, 2, UNPROVEN, APP_SQL, "tables=secret",
+	 "deny e rule enforce"},
+	{unparsed, WEB, DB, IPPROTO_TCP, 2, UNPROVEN, APP_SQL, "tables=x",
+	 "deny e unparsed enforce"},
 	/* an allow in shadow is a trial of its constraints */
 	{shadow_trial, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
 	 "pending - none shadow apps=web"},
@@ -633,6 +699,45 @@ START_TEST(walks_more_candidates_than_fit)
 }
 END_TEST
 
+/* What a flow kept from another image, or a dissector that errs, must do no harm. */
+START_TEST(survives_strange_questions)
+{
+	struct policy *policy = load_good(tls_choices);
+	struct policy_blob blob = compile_with(policy, world, 0);
+	const struct policy_image *image = policy_image_of(&blob);
+	struct policy_subject s = {.from = 1 << 30, .to = UINT32_MAX, .from_container = true};
+	struct policy_candidates c = {.n = 255, .is_complete = true};
+	struct policy_decision d;
+	for (size_t i = 0; i < POLICY_CANDIDATES_MAX; i++)
+		c.rule[i] = (uint32_t)(image->rules.n + i % 2 * 1000);
+	policy_decide_connection(image, &s, &c, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_DENY);
+	ck_assert_uint_eq(d.rule, POLICY_NO_RULE);
+	c.is_complete = false;
+	policy_decide_app(image, &s, &c, 77, &d);
+	ck_assert_int_eq(d.reason, REASON_UNIDENTIFIED);
+	policy_candidates(image, &s, &c);
+	ck_assert_uint_eq(c.n, 0);
+	const struct dis_value value = {.field = 999, .text = bytes_str("tls")};
+	struct dis_event event = {
+		.kind = DIS_OPAQUE, .flags = ~0u, .values = &value, .n_values = 1};
+	s.from = owner_of(image, WEB).identity;
+	s.to = owner_of(image, DB).identity;
+	s.ip_proto = IPPROTO_TCP;
+	s.to_port = 3;
+	policy_candidates(image, &s, &c);
+	policy_decide_event(image, &s, &c, APP_WEB, &event, &d);
+	ck_assert_int_eq(d.reason, REASON_OPAQUE);
+	event.kind = DIS_CLAIM;
+	policy_decide_event(image, &s, &c, APP_WEB, &event, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_PENDING);
+	policy_decide_event(image, &s, &c, 77, &event, &d);
+	ck_assert_int_eq(d.reason, REASON_UNIDENTIFIED);
+	policy_blob_free(&blob);
+	policy_free(policy);
+}
+END_TEST
+
 START_TEST(leaves_expired_rules_out)
 {
 	struct policy *policy = load_good("version: 1\nrules:\n- {name: a, from: any, to: any, "
@@ -733,6 +838,7 @@ int main(void)
 	tcase_add_test(tests, knows_link_addresses);
 	tcase_add_test(tests, gives_a_disputed_address_to_nobody);
 	tcase_add_test(tests, walks_more_candidates_than_fit);
+	tcase_add_test(tests, survives_strange_questions);
 	tcase_add_test(tests, leaves_expired_rules_out);
 	tcase_add_test(tests, hands_on_settings);
 	tcase_add_test(tests, explains);

@@ -144,6 +144,8 @@ static const struct {
 	{"a/b -> any sql [usr=x] x = deny", "`sql` has no field `usr`"},
 	{"a/b -> any sql [safe=x] x = deny", "`safe` is a number"},
 	{"a/b -> any tcp [a=b] = deny", "`tcp` has no requests"},
+	{"a/b -> any weeb x = deny", "unknown app `weeb`; did you mean `web`?"},
+	{"a/b -> any = maybe", "after `=` comes `allow` or `deny`, not `maybe`"},
 	{"a/b -> [1::2]x = deny", "after [1::2] comes nothing or :PORT"},
 	{"a/b -> any web x = deny", "`web` cannot read this request: x"},
 };
@@ -176,7 +178,7 @@ static char *explain(const struct policy *policy, const struct policy_image *liv
 START_TEST(explains_a_denial)
 {
 	struct policy *policy = load_good(policy_head);
-	char *text = explain(policy, NULL, "blog/wp -> blog/db sql 'insert wp_posts'", 0);
+	char *text = explain(policy, NULL, "blog/wp -> blog/db sql 'insert wp_posts'", 1);
 	ck_assert_str_eq(
 		text, "  blog/wp -> blog/db:3306 sql insert wp_posts\n"
 		      "  deny by default (default: no rule allows it)\n"
@@ -186,12 +188,15 @@ START_TEST(explains_a_denial)
 		      "    no-root                  deny  enforce users: wants root; got nothing\n"
 		      "  nearest allow: own-db (verbs: wants read; got insert)\n");
 	free(text);
-	text = explain(policy, NULL, "internet -> blog/wp web GET /wp-login", 0);
+	text = explain(policy, NULL, "internet -> blog/wp web GET /wp-login", 1);
 	ck_assert_ptr_nonnull(strstr(text, "  * no-login                 deny  enforce matches\n"));
 	ck_assert_ptr_nonnull(strstr(text, "    site                     allow enforce matches\n"));
 	ck_assert_ptr_nonnull(strstr(text, "deny by no-login\n"));
 	free(text);
-	text = explain(policy, NULL, "blog/wp -> a/b:1", 0);
+	text = explain(policy, NULL, "blog/wp -> blog/db web GET /", 1);
+	ck_assert_ptr_nonnull(strstr(text, "nearest allow: own-db (app: wants sql; got web)"));
+	free(text);
+	text = explain(policy, NULL, "blog/wp -> a/b:1", 1);
 	ck_assert_ptr_nonnull(strstr(text, "nearest allow: pings (app: wants icmp; got tcp)"));
 	free(text);
 	policy_free(policy);
@@ -213,7 +218,7 @@ START_TEST(explains_with_the_living)
 	char *text = explain(policy, live, "blog/wp -> 198.18.0.3 sql select wp_a", 0);
 	ck_assert_ptr_nonnull(strstr(text, "allow by own-db"));
 	free(text);
-	text = explain(policy, live, "internet -> blog/wp web GET / = deny", 0);
+	text = explain(policy, live, "internet -> blog/wp web GET / = deny", 1);
 	ck_assert_ptr_nonnull(strstr(text, "allow by site"));
 	free(text);
 	text = explain(policy, live, "blog/nobody -> blog/db sql", -ENOENT);
