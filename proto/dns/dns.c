@@ -8,7 +8,8 @@
  * hears nothing asks again with the same id and port and then gets two:
  *
  *	asked, open 1 --asked again--> open 2 --answer--> open 1 --answer--> open 0
- *	open 0 --the same answer once more--> passes, says nothing      --a different one--> malformed
+ *	open 0 --the same answer once more--> passes, says nothing      --a different one-->
+ *malformed
  *
  * So whoever learns addresses from the events learns each question's answer once, from the first
  * that came.
@@ -453,6 +454,21 @@ static const char *take_message(struct dns_state *s, enum dis_dir dir, struct by
 
 enum { CLAIM_COUNT_MAX = 16 }; /* of records in a first message: an OPT, a signature, hardly more */
 
+enum { NETBIOS_LABEL = 32, NETBIOS_NB = 32, NETBIOS_NBSTAT = 33 };
+
+/* The NetBIOS name service has the format of DNS, but other names and other types (RFC 1002 4.2.1).
+ */
+static bool is_netbios(const struct dns_message *m)
+{
+	struct bytes label = bytes_slice(m->all, DNS_HEADER_SIZE, 1 + NETBIOS_LABEL);
+	if (label.n <= NETBIOS_LABEL || label.p[0] != NETBIOS_LABEL)
+		return false;
+	for (size_t i = 1; i < label.n; i++)
+		if (label.p[i] < 'A' || label.p[i] > 'P')
+			return false;
+	return m->type == NETBIOS_NB || m->type == NETBIOS_NBSTAT;
+}
+
 /* A header that asks, and a question that can be read. missing: how many more bytes it takes to
  * know. */
 static bool is_query(struct bytes message, size_t *missing)
@@ -468,7 +484,7 @@ static bool is_query(struct bytes message, size_t *missing)
 		is_plausible = is_plausible && m.counts[i] <= CLAIM_COUNT_MAX;
 	if (!is_plausible)
 		*missing = 0;
-	return is_plausible && is_whole;
+	return is_plausible && is_whole && !is_netbios(&m);
 }
 
 /* True: claimed. False: *missing more bytes are needed, or (0) it is no query. */

@@ -24,12 +24,13 @@ void answer_accept(struct turn *t, struct flow *flow)
 	struct capture_verdict v = {.id = t->cp->id, .accept = true};
 	if (flow)
 		add_mark(t->w, flow, t->cp->mark, &v);
-	if (t->is_changed) {
+	bool is_changed = t->is_changed && binds(t->w, flow);
+	if (is_changed) {
 		packet_fix_checksums(&t->p, t->cp->data);
 		v.data = t->cp->data;
 		v.n = (uint32_t)t->p.raw.n;
 	}
-	counter_inc(t->w->setup.counters, t->is_changed ? COUNTER_REWRITTEN : COUNTER_ACCEPTED);
+	counter_inc(t->w->setup.counters, is_changed ? COUNTER_REWRITTEN : COUNTER_ACCEPTED);
 	t->is_answered = true;
 	t->w->setup.out.verdict(t->w->setup.out.ctx, &v);
 }

@@ -46,6 +46,13 @@ struct turn {
 	bool is_answered;
 };
 
+/* Who only observes or tries a policy out stands in nobody's way: drops nothing, changes nothing.
+ */
+static inline bool binds(const struct worker *w, const struct flow *flow /* or NULL */)
+{
+	return w->settings->mode == MODE_ENFORCE || (flow && flow->is_enforced);
+}
+
 /* answer.c: the one place where a packet's verdict is given */
 void answer_accept(struct turn *t, struct flow *flow /* its mark rides along; or NULL */);
 void answer_drop(struct turn *t);

@@ -93,6 +93,10 @@ enum inspect_status segment_take(struct turn *t, struct flow *flow)
 	take_fin(t, h);
 	if (t->p.data.n > 0 && !store(t, h)) {
 		counter_inc(t->w->setup.counters, COUNTER_HELD_FULL);
+		if (!binds(t->w, flow)) {
+			flow->pass_reason = REASON_MEMORY;
+			return INSPECT_FINAL;
+		}
 		answer_drop(t);
 		return INSPECT_PASS;
 	}

@@ -122,16 +122,10 @@ static bool is_spoofed(const struct flow *f, unsigned dir, const struct capture_
 	return f->has_mac[!dir] && memcmp(f->mac[!dir], cp->mac, 6) == 0;
 }
 
-/* Who only observes or tries a policy out stands in nobody's way. */
-static bool binds(const struct worker *w)
-{
-	return w->settings->mode == MODE_ENFORCE;
-}
-
 /* What has no flow and so no judgement. */
 static void answer_unjudged(struct turn *t)
 {
-	if (binds(t->w))
+	if (binds(t->w, NULL))
 		answer_drop(t);
 	else
 		answer_accept(t, NULL);
@@ -243,7 +237,7 @@ static void new_flow(struct turn *t)
 		return;
 	}
 	if (f->ip_proto == IPPROTO_TCP) {
-		if (t->p.data.n > 0) {
+		if (t->p.data.n > 0 && binds(w, NULL)) {
 			packet_trim_data(&t->p, t->cp->data,
 					 0); /* data in a SYN (T53, T54) comes again */
 			t->is_changed = true;
@@ -254,9 +248,9 @@ static void new_flow(struct turn *t)
 	f->half[0].packets = 1;
 	f->half[0].bytes = t->p.raw.n;
 	bool known = identify_sides(w, f);
-	if (is_spoofed(f, 0, t->cp) && binds(w)) {
+	if (is_spoofed(f, 0, t->cp) && binds(w, NULL)) {
 		refuse_spoofed(t, f);
-	} else if (!known && binds(w)) {
+	} else if (!known && binds(w, NULL)) {
 		wait_for_identity(t, f);
 	} else {
 		open_flow(t, f);
@@ -306,7 +300,7 @@ static void midstream(struct turn *t)
 	bool spoofed = is_spoofed(f, 0, t->cp);
 	if (status != INSPECT_FINAL)
 		status = judge_midstream(t, f, true);
-	if (spoofed && binds(w)) {
+	if (spoofed && binds(w, NULL)) {
 		refuse_spoofed(t, f);
 	} else if (status == INSPECT_FINAL) {
 		settle(t, w, f, INSPECT_FINAL);
@@ -401,7 +395,7 @@ static void denied_packet(struct turn *t, struct flow *f)
 /* Handshake and resets carry no bytes that anybody may read. */
 static void control_segment(struct turn *t, struct flow *f)
 {
-	if (t->p.data.n > 0) {
+	if (t->p.data.n > 0 && binds(t->w, f)) {
 		packet_trim_data(&t->p, t->cp->data, 0);
 		t->is_changed = true;
 	}
@@ -507,7 +501,7 @@ static void known_flow(struct turn *t, struct flow *f)
 	struct worker *w = t->w;
 	enum tcp_fate fate = TCP_STOP;
 	flow_begin(&w->shard, f);
-	if (has_false_source(t, f) && binds(w)) {
+	if (has_false_source(t, f) && binds(w, f)) {
 		counter_inc(w->setup.counters, COUNTER_SPOOFED);
 	} else {
 		fate = track(t, f);
@@ -516,8 +510,11 @@ static void known_flow(struct turn *t, struct flow *f)
 	}
 	if (fate == TCP_GO)
 		take_packet(t, f);
-	else if (fate == TCP_STOP)
+	else if (fate == TCP_STOP && binds(w, f))
 		answer_drop(t);
+	else if (fate == TCP_STOP)
+		answer_accept(t,
+			      f); /* nobody asked us to bind: it passes, but teaches us nothing */
 	else
 		flow_close(w, f, FLOW_END_EVICTED);
 	flow_end_turn(&w->shard, f);
@@ -525,25 +522,31 @@ static void known_flow(struct turn *t, struct flow *f)
 		new_flow(t);
 }
 
-static void tcp_packet(struct turn *t, struct flow *f)
+/* False: the segment cannot be made unambiguous. */
+static bool normalise(struct turn *t, const struct flow *f)
 {
-	struct worker *w = t->w;
+	if (!binds(t->w, f))
+		return true;
 	enum clean_result cleaned = packet_clean_tcp(&t->p, t->cp->data);
-	if (cleaned == CLEAN_REFUSED) {
-		counter_inc(w->setup.counters, COUNTER_INVALID);
-		answer_drop(t);
-		return;
-	}
 	if (cleaned == CLEAN_CHANGED) {
-		counter_inc(w->setup.counters, COUNTER_NORMALISED);
+		counter_inc(t->w->setup.counters, COUNTER_NORMALISED);
 		t->is_changed = true;
 	}
-	if (f)
+	return cleaned != CLEAN_REFUSED;
+}
+
+static void tcp_packet(struct turn *t, struct flow *f)
+{
+	if (!normalise(t, f)) {
+		counter_inc(t->w->setup.counters, COUNTER_INVALID);
+		answer_drop(t);
+	} else if (f) {
 		known_flow(t, f);
-	else if (opens_connection(&t->p))
+	} else if (opens_connection(&t->p)) {
 		new_flow(t);
-	else
+	} else {
 		midstream(t);
+	}
 }
 
 static bool is_valid(const struct capture_packet *cp, struct packet *p)
@@ -564,7 +567,7 @@ void worker_packet(struct worker *w, struct capture_packet *cp, struct engine_ti
 	counter_add(w->setup.counters, COUNTER_BYTES, cp->n);
 	if (!is_valid(cp, &t.p)) {
 		counter_inc(w->setup.counters, COUNTER_INVALID);
-		answer_drop(&t);
+		answer_unjudged(&t);
 		return;
 	}
 	struct flow_key key = key_of(&t.p);

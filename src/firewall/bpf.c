@@ -31,18 +31,26 @@ struct program {
 	unsigned place[N_LABELS];
 };
 
-static void put(struct program *p, uint16_t code, uint32_t k)
+static void put_instruction(struct program *p, struct instruction instruction)
 {
 	if (p->n < BPF_INSTRUCTIONS_MAX)
-		p->at[p->n] = (struct instruction){.code = code, .k = k};
+		p->at[p->n] = instruction;
 	p->n++;
+}
+
+static void put(struct program *p, uint16_t code, uint32_t k)
+{
+	put_instruction(p, (struct instruction){.code = code, .k = k});
 }
 
 static void jump_if(struct program *p, uint32_t k, unsigned yes, unsigned no)
 {
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, k);
-	p->at[p->n - 1].yes = (uint8_t)yes;
-	p->at[p->n - 1].no = (uint8_t)no;
+	put_instruction(p, (struct instruction){
+				   .code = BPF_JMP | BPF_JEQ | BPF_K,
+				   .k = k,
+				   .yes = (uint8_t)yes,
+				   .no = (uint8_t)no,
+			   });
 }
 
 static void label(struct program *p, unsigned name)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The engine as a whole, from packet to verdict, against receivers that read overlaps in every way (engine_rig.h). Real
- * dissectors, real policies, no kernel. The numbers T01 to T68 and R1 to R12 are those of the threat table.
+ * The engine as a whole, from packet to verdict, against receivers that read overlaps in every way
+ * (engine_rig.h). Real dissectors, real policies, no kernel. The numbers T01 to T68 and R1 to R12
+ * are those of the threat table.
  */
 #include "engine_rig.h"
 
@@ -12,10 +13,13 @@
 static const char policy[] =
 	"version: 1\n"
 	"rules:\n"
-	"- {name: web, from: shop/client, to: shop/web, app: http, allow: [{methods: [GET, POST], paths: ['/ok/**']}]}\n"
-	"- {name: cache, from: shop/client, to: shop/cache, app: redis, allow: [{commands: [get, set]}]}\n"
+	"- {name: web, from: shop/client, to: shop/web, app: http, allow: [{methods: [GET, POST], "
+	"paths: ['/ok/**']}]}\n"
+	"- {name: cache, from: shop/client, to: shop/cache, app: redis, allow: [{commands: [get, "
+	"set]}]}\n"
 	"- {name: raw, from: shop/client, to: shop/raw, app: tcp, allow: true}\n"
-	"- {name: names, from: shop/client, to: shop/names, app: dns, allow: [{names: ['*.example.com']}]}\n"
+	"- {name: names, from: shop/client, to: shop/names, app: dns, allow: [{names: "
+	"['*.example.com']}]}\n"
 	"- {name: ping, from: shop/client, to: shop/web, app: icmp, allow: true}\n";
 
 #define OK_HEAD	  "GET /ok/a HTTP/1.1\r\nHost: web\r\n\r\n"
@@ -65,7 +69,8 @@ static void assert_both_reset(uint32_t server_expects, uint32_t client_expects)
 		if (v.proto != IPPROTO_TCP || !(v.flags & TCP_RST))
 			continue;
 		unsigned to_client = v.dst_port == c.end[0].port;
-		uint32_t expected = to_client ? c.isn[1] + 1 + client_expects : c.isn[0] + 1 + server_expects;
+		uint32_t expected =
+			to_client ? c.isn[1] + 1 + client_expects : c.isn[0] + 1 + server_expects;
 		told[to_client] |= v.seq == expected;
 	}
 	ck_assert_msg(told[0], "the server was not reset at %u", server_expects);
@@ -118,7 +123,8 @@ START_TEST(a_denied_request_never_completes_at_any_cut)
 END_TEST
 
 /* All orders of up to four pieces, cut at places that matter. */
-static void send_pieces(const char *text, const size_t *cuts, size_t n_pieces, const unsigned *order)
+static void send_pieces(const char *text, const size_t *cuts, size_t n_pieces,
+			const unsigned *order)
 {
 	for (size_t i = 0; i < n_pieces; i++) {
 		size_t from = cuts[order[i]], to = cuts[order[i] + 1];
@@ -158,8 +164,8 @@ static void all_orders(const char *text, const size_t cuts[5], size_t n)
 		send_pieces(text, cuts, 4, order);
 		send_pieces(text, cuts, 4, order); /* what was dropped comes again */
 		struct bytes got = rig_got(r, 0);
-		ck_assert_msg(got.n < n, "cuts %zu %zu %zu, order %u%u%u%u: completed", cuts[1], cuts[2], cuts[3],
-			      order[0], order[1], order[2], order[3]);
+		ck_assert_msg(got.n < n, "cuts %zu %zu %zu, order %u%u%u%u: completed", cuts[1],
+			      cuts[2], cuts[3], order[0], order[1], order[2], order[3]);
 		ck_assert(memcmp(got.p, text, got.n) == 0);
 		worker_finish(r->w, r->now);
 	} while (next_order(order, 4));
@@ -189,7 +195,8 @@ START_TEST(the_allowed_part_of_a_segment_passes_before_the_denied_rest)
 }
 END_TEST
 
-/* The denied request lies behind a gap at the receiver; the gap's filler is allowed, but would complete it. */
+/* The denied request lies behind a gap at the receiver; the gap's filler is allowed, but would
+ * complete it. */
 START_TEST(a_gap_filler_does_not_complete_what_lies_behind_it)
 {
 	begin(policy, &rig_web);
@@ -264,14 +271,15 @@ START_TEST(what_is_not_identified_is_held_until_the_time_is_up)
 }
 END_TEST
 
-/* The time counts from the first byte, however slowly the others come, and whatever comes with them. */
+/* The time counts from the first byte, however slowly the others come, and whatever comes with
+ * them. */
 START_TEST(a_slow_drip_does_not_prolong_the_hold)
 {
 	static const uint8_t urgent = TCP_ACK | TCP_URG;
 	begin(policy, &rig_web);
 	for (uint32_t i = 0; i < 10; i++) {
 		struct rig_segment s = rig_segment_at(&c, 0, urgent, i, &"CHECKCHECK"[i], 1);
-		s.urgent = 1; /* a changed packet cannot be held, but counts */
+		s.urgent = 1;		   /* a changed packet cannot be held, but counts */
 		(void)rig_pass(&c, 0, &s); /* held or dropped */
 		rig_wait(r, 500);
 	}
@@ -284,7 +292,8 @@ END_TEST
 START_TEST(held_bytes_are_released_in_order_by_the_claim)
 {
 	begin(policy, &rig_web);
-	struct rig_packet *a = rig_say(&c, 0, "G"), *b = rig_say(&c, 0, "ET"), *d = rig_say(&c, 0, " ");
+	struct rig_packet *a = rig_say(&c, 0, "G"), *b = rig_say(&c, 0, "ET"),
+			  *d = rig_say(&c, 0, " ");
 	ck_assert(is_held(a) && is_held(b) && is_held(d));
 	struct rig_packet *e = rig_say(&c, 0, "/ok/");
 	ck_assert(was_accepted(a) && was_accepted(b) && was_accepted(d) && was_accepted(e));
@@ -347,6 +356,73 @@ START_TEST(a_silent_connection_ends)
 	rig_wait(r, 1500);
 	assert_both_reset(0, 0);
 	finish();
+}
+END_TEST
+
+/* The heap of deadlines is bounded; what it has no room for is found by the sweep. */
+START_TEST(a_hold_ends_even_when_the_heap_of_deadlines_is_full)
+{
+	r = rig_new(policy);
+	for (unsigned i = 0; i < 200; i++) {
+		c = rig_connection(r, &rig_web);
+		(void)rig_flags(&c, 0, TCP_SYN, -1);
+	}
+	rig_open(&c);
+	struct rig_packet *p = rig_say(&c, 0, "GE");
+	ck_assert(is_held(p));
+	rig_wait(r, 3100);
+	ck_assert(was_dropped(p));
+	finish();
+}
+END_TEST
+
+/* The claim of one side says nothing of the other: an imposter's answer reaches nobody in part. */
+START_TEST(the_first_unit_of_the_other_side_is_held_until_it_is_whole)
+{
+	begin(policy, &rig_web);
+	ck_assert(was_accepted(rig_say(&c, 0, "GET /ok/")));
+	struct rig_packet *p = rig_say(&c, 1, "SSH-2.0-");
+	ck_assert(!was_accepted(p));
+	(void)rig_say(&c, 1, "OpenSSH\r\n\r\n");
+	ck_assert(rig_has_got(r, 1, ""));
+	finish();
+}
+END_TEST
+
+/* ---- what a dissector replaces ---- */
+
+static const char mysql_policy[] =
+	"version: 1\n"
+	"rules:\n"
+	"- {name: db, from: shop/client, to: shop/raw, app: mysql, allow: [{verbs: [read]}]}\n";
+
+static size_t greeting(uint8_t *out)
+{
+	static const char text[] =
+		"S\0\0\0\n10.11.0-MariaDB\0\1\0\0\0abcdefgh\0\xff\xf7-\2\0\xbf\x87\x15"
+		"\0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0mysql_native_password";
+	memcpy(out, text, sizeof(text));
+	return sizeof(text);
+}
+
+/* MySQL's offer of compression, wherever the greeting is cut: the client never sees it. */
+START_TEST(replaced_bytes_leave_as_they_were_judged)
+{
+	uint8_t text[128], expected[128];
+	size_t n = greeting(text);
+	memcpy(expected, text, n);
+	memcpy(expected + 34, "_\xf7", 2);
+	memcpy(expected + 39, "\xbf\x81", 2);
+	for (size_t cut = 1; cut <= n; cut += 2) {
+		begin(mysql_policy, &rig_raw);
+		(void)rig_data(&c, 1, 0, text, cut);
+		if (cut < n)
+			(void)rig_data(&c, 1, (uint32_t)cut, text + cut, n - cut);
+		(void)rig_data(&c, 1, 0, text, n); /* what was dropped comes again */
+		struct bytes got = rig_got(r, 1);
+		ck_assert_msg(bytes_equal(got, bytes_of(expected, n)), "cut %zu", cut);
+		finish();
+	}
 }
 END_TEST
 
@@ -430,7 +506,8 @@ END_TEST
 START_TEST(data_with_a_fin_is_judged)
 {
 	begin(policy, &rig_web);
-	struct rig_segment s = rig_segment_at(&c, 0, TCP_ACK | TCP_FIN, 0, NO_HEAD, strlen(NO_HEAD));
+	struct rig_segment s =
+		rig_segment_at(&c, 0, TCP_ACK | TCP_FIN, 0, NO_HEAD, strlen(NO_HEAD));
 	ck_assert(was_dropped(rig_pass(&c, 0, &s)));
 	ck_assert(rig_has_got(r, 0, "") && !r->to[0].has_fin);
 	finish();
@@ -649,7 +726,8 @@ START_TEST(replies_are_offloaded_after_the_first_request)
 }
 END_TEST
 
-/* More judged bytes without an acknowledgement than may be kept: the replies must come up for a while. */
+/* More judged bytes without an acknowledgement than may be kept: the replies must come up for a
+ * while. */
 START_TEST(unseen_acknowledgements_are_asked_for)
 {
 	char head[4096];
@@ -705,11 +783,12 @@ END_TEST
 
 /* ---- identity ---- */
 
-static const char without_client[] =
-	"endpoints:\n"
-	"- {ip: 198.18.0.3, container: web, project: shop, service: web, networks: [shop], mac: '02:00:00:00:00:03'}\n"
-	"networks:\n"
-	"- {name: shop, bridge: br-shop, subnets: [198.18.0.0/24], gateways: [198.18.0.1], project: shop}\n";
+static const char without_client[] = "endpoints:\n"
+				     "- {ip: 198.18.0.3, container: web, project: shop, service: "
+				     "web, networks: [shop], mac: '02:00:00:00:00:03'}\n"
+				     "networks:\n"
+				     "- {name: shop, bridge: br-shop, subnets: [198.18.0.0/24], "
+				     "gateways: [198.18.0.1], project: shop}\n";
 
 START_TEST(an_unknown_source_is_held_until_it_is_known)
 {
@@ -774,7 +853,8 @@ START_TEST(a_spoofed_link_address_is_dropped)
 }
 END_TEST
 
-/* An acknowledgement that the client forges would free the first copy before the receiver has it. */
+/* An acknowledgement that the client forges would free the first copy before the receiver has it.
+ */
 START_TEST(a_spoofed_packet_moves_no_state)
 {
 	begin(policy, &rig_web);
@@ -799,13 +879,16 @@ START_TEST(a_spoofed_packet_moves_no_state)
 }
 END_TEST
 
-/* The other side has no known link address (it is beyond the gateway): still it cannot be the client's own. */
+/* The other side has no known link address (it is beyond the gateway): still it cannot be the
+ * client's own. */
 START_TEST(a_client_cannot_speak_for_a_server_without_a_link_address)
 {
 	begin("version: 1\n"
 	      "rules:\n"
-	      "- {name: out, from: shop/client, to: internet, app: http, allow: [{paths: ['/ok/**']}]}\n",
-	      &(struct rig_end){.ip = "8.8.8.8", .port = 80, .mac = {2, 0, 0, 0, 0, 1}, .has_mac = true});
+	      "- {name: out, from: shop/client, to: internet, app: http, allow: [{paths: "
+	      "['/ok/**']}]}\n",
+	      &(struct rig_end){
+		      .ip = "8.8.8.8", .port = 80, .mac = {2, 0, 0, 0, 0, 1}, .has_mac = true});
 	(void)rig_say(&c, 0, "GET /ok/a");
 	struct rig_connection liar = c;
 	memcpy(liar.end[1].mac, rig_client.mac, 6);
@@ -984,7 +1067,8 @@ START_TEST(a_full_hold_drops_and_nothing_leaks)
 	r = rig_new_sized(policy, 64, 256 * 2048, 2);
 	c = rig_connection(r, &rig_web);
 	rig_open(&c);
-	struct rig_packet *a = rig_say(&c, 0, "G"), *b = rig_say(&c, 0, "E"), *d = rig_say(&c, 0, "T");
+	struct rig_packet *a = rig_say(&c, 0, "G"), *b = rig_say(&c, 0, "E"),
+			  *d = rig_say(&c, 0, "T");
 	ck_assert(is_held(a) && is_held(b) && was_dropped(d));
 	ck_assert_uint_eq(rig_counter(r, COUNTER_HELD_FULL), 1);
 	ck_assert(was_accepted(rig_data(&c, 0, 2, "T /ok/", 6)));
@@ -1140,6 +1224,9 @@ int main(void)
 	tcase_add_test(tc, a_farewell_does_not_release_what_the_other_side_has_held);
 	tcase_add_test(tc, a_refused_handshake_does_not_open_a_way_around_the_hold);
 	tcase_add_test(tc, a_silent_connection_ends);
+	tcase_add_test(tc, a_hold_ends_even_when_the_heap_of_deadlines_is_full);
+	tcase_add_test(tc, the_first_unit_of_the_other_side_is_held_until_it_is_whole);
+	tcase_add_test(tc, replaced_bytes_leave_as_they_were_judged);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("stream");
 	tcase_add_test(tc, a_resend_that_differs_leaves_with_the_first_bytes);

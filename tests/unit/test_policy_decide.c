@@ -104,6 +104,10 @@ static const char watched[] =
 	HEAD "rules:\n" PAIR("name: watch, app: tcp, port: 1-2, mode: observe, deny: true")
 		PAIR("name: watch-too, app: tcp, port: 2, mode: observe, deny: true")
 			PAIR("name: ok, app: tcp, port: 1-2, allow: true");
+static const char log_first[] = HEAD "rules:\n" PAIR("name: one, app: web, allow: true, log: all")
+	PAIR("name: two, app: web, allow: true")
+		PAIR("name: three, app: sql, allow: [{verbs: drop}]")
+			PAIR("name: four, app: sql, deny: [{tables: x}]");
 static const char tie[] = "version: 1\nmode: shadow\nmanage: [network:blog]\nrules:\n" PAIR(
 	"name: same, app: tcp, deny: true, mode: shadow");
 static const char deny_of_app[] =
@@ -335,6 +339,10 @@ static const struct question questions[] = {
 	 "allow ok1 rule enforce log=1 replies"},
 	{watched, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny watch rule observe final"},
 	{watched, WEB, DB, IPPROTO_TCP, 2, CONNECTION, NO_APP, "", "deny watch rule observe final"},
+	{log_first, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
+	 "allow one rule enforce log=1 replies"},
+	{log_first, WEB, DB, IPPROTO_TCP, 1, REQUEST, APP_SQL, "verb=set",
+	 "deny - default enforce"},
 	{tie, WEB, DB, IPPROTO_TCP, 2, CONNECTION, NO_APP, "", "deny same rule shadow final"},
 	{deny_of_app, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_WEB, "",
 	 "deny - wrong-protocol enforce"},
