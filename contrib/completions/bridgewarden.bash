@@ -30,6 +30,10 @@ _bridgewarden() {
 		mapfile -t COMPREPLY < <(compgen -W "table json" -- "$cur")
 		return
 		;;
+	--app)
+		mapfile -t COMPREPLY < <(compgen -W "http mysql redis dns" -- "$cur")
+		return
+		;;
 	--since)
 		mapfile -t COMPREPLY < <(compgen -W "1m 5m 1h 1d" -- "$cur")
 		return
@@ -40,7 +44,7 @@ _bridgewarden() {
 	flows) word="--from --to --app --rule --verdict --not --since --follow --limit -o --runtime-dir" ;;
 	explain) word="--policy -o --runtime-dir" ;;
 	replay)
-		mapfile -t COMPREPLY < <(compgen -W "--policy --ids -o" -- "$cur"; compgen -f -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "--policy --ids --checksums -o" -- "$cur"; compgen -f -- "$cur")
 		return
 		;;
 	policy)
@@ -52,6 +56,7 @@ _bridgewarden() {
 		fi
 		;;
 	status | ids | reload) word="-o --runtime-dir" ;;
+	help) word="status flows ids explain reload policy replay" ;;
 	*) word= ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")

@@ -14,7 +14,10 @@
 #define DAYS	     (86400 * SECONDS)
 #define MILLISECONDS UINT64_C(1000000)
 
-enum { SWEEP_PER_TICK = 1024 };
+enum {
+	SWEEP_PER_TICK = 1024,
+	EVICT_LOOK = 64, /* flows that a newcomer looks at when the table is full */
+};
 
 /* ---- life ---- */
 
@@ -131,9 +134,8 @@ static void answer_unjudged(struct turn *t)
 		answer_accept(t, NULL);
 }
 
-static void deny_connection(struct turn *t, struct flow *f, enum reason reason)
+static void deny_connection(struct worker *w, struct flow *f, enum reason reason)
 {
-	struct worker *w = t->w;
 	struct policy_decision d = {
 		.verdict = VERDICT_DENY,
 		.mode = MODE_ENFORCE,
@@ -162,11 +164,41 @@ static struct flow_key key_of(const struct packet *p)
 	return key;
 }
 
+/* Forgotten, it is judged anew if it lives: what nobody answered (THREATS T67), what is over or
+ * refused, and what passes because of its addresses alone. */
+static bool is_dispensable(const struct worker *w, const struct flow *f)
+{
+	if (f->phase == FLOW_PASSED && f->app == POLICY_APP_NONE && f->pass_reason == REASON_NONE)
+		return true;
+	if (w->settings->midstream == VERDICT_ALLOW)
+		return false; /* whatever is forgotten would pass unjudged */
+	return f->phase == FLOW_DENIED || f->tcp == FLOW_TCP_SYN_SENT || f->tcp == FLOW_TCP_CLOSED;
+}
+
+static bool make_room(struct worker *w)
+{
+	uint32_t used = atomic_load_explicit(&w->shard.header->high_water, memory_order_relaxed);
+	for (unsigned n = 0; n < EVICT_LOOK; n++) {
+		if (w->sweep >= used)
+			w->sweep = 0;
+		struct flow *f = &w->shard.flows[w->sweep++];
+		if (f->phase == FLOW_FREE || !is_dispensable(w, f))
+			continue;
+		flow_begin(&w->shard, f);
+		flow_close(w, f, FLOW_END_EVICTED);
+		flow_end_turn(&w->shard, f);
+		return true;
+	}
+	return false;
+}
+
 static struct flow *create_flow(struct turn *t)
 {
 	struct worker *w = t->w;
 	struct flow_key key = key_of(&t->p);
 	struct flow *f = flow_add(&w->shard, &key, w->setup.number);
+	if (!f && make_room(w))
+		f = flow_add(&w->shard, &key, w->setup.number);
 	if (!f) {
 		counter_inc(w->setup.counters, COUNTER_FLOWS_FULL);
 		return NULL;
@@ -223,7 +255,7 @@ static void open_flow(struct turn *t, struct flow *f)
 static void refuse_spoofed(struct turn *t, struct flow *f)
 {
 	counter_inc(t->w->setup.counters, COUNTER_SPOOFED);
-	deny_connection(t, f, REASON_SPOOFED);
+	deny_connection(t->w, f, REASON_SPOOFED);
 	answer_drop(t);
 	flow_remove(&t->w->shard, f);
 }
@@ -237,7 +269,7 @@ static void new_flow(struct turn *t)
 		return;
 	}
 	if (f->ip_proto == IPPROTO_TCP) {
-		if (t->p.data.n > 0 && binds(w, NULL)) {
+		if (t->p.data.n > 0) {
 			packet_trim_data(&t->p, t->cp->data,
 					 0); /* data in a SYN (T53, T54) comes again */
 			t->is_changed = true;
@@ -305,7 +337,7 @@ static void midstream(struct turn *t)
 	} else if (status == INSPECT_FINAL) {
 		settle(t, w, f, INSPECT_FINAL);
 	} else {
-		deny_connection(t, f, REASON_MIDSTREAM);
+		deny_connection(w, f, REASON_MIDSTREAM);
 		refuse_new(t, f);
 	}
 	flow_end_turn(&w->shard, f);
@@ -314,11 +346,11 @@ static void midstream(struct turn *t)
 /* ---- packets of known flows ---- */
 
 /* The flow was handed to the kernel and would now have to be read: its bytes are lost to us. */
-static enum inspect_status passed_needs_inspection(struct turn *t, struct flow *f)
+static enum inspect_status passed_needs_inspection(struct worker *w, struct flow *f)
 {
-	if (t->w->settings->midstream == VERDICT_ALLOW || f->is_lenient)
+	if (w->settings->midstream == VERDICT_ALLOW || f->is_lenient)
 		return INSPECT_FINAL;
-	deny_connection(t, f, REASON_MIDSTREAM);
+	deny_connection(w, f, REASON_MIDSTREAM);
 	return INSPECT_DENY;
 }
 
@@ -342,9 +374,8 @@ static void resume_waiting(struct turn *t, struct worker *w, struct flow *f)
 }
 
 /* The image changed since the flow was judged. */
-static void refresh(struct turn *t, struct flow *f)
+static void refresh(struct turn *t /* or NULL */, struct worker *w, struct flow *f)
 {
-	struct worker *w = t->w;
 	if (f->epoch != w->settings->epoch)
 		f->kernel_mark = MARK_NONE; /* marks of another epoch mean nothing to the kernel */
 	f->epoch = w->settings->epoch;
@@ -357,7 +388,7 @@ static void refresh(struct turn *t, struct flow *f)
 	}
 	enum inspect_status status = inspect_rejudge(&w->inspect, f);
 	if (f->phase == FLOW_PASSED && (status == INSPECT_WAIT || status == INSPECT_PASS))
-		status = passed_needs_inspection(t, f);
+		status = passed_needs_inspection(w, f);
 	if (status == INSPECT_DENY || (status == INSPECT_FINAL && f->phase != FLOW_PASSED))
 		settle(t, w, f, status);
 }
@@ -489,7 +520,7 @@ static void take_packet(struct turn *t, struct flow *f)
 	f->half[t->dir].packets++;
 	f->half[t->dir].bytes += t->p.raw.n;
 	if (f->generation != w->settings->generation)
-		refresh(t, f);
+		refresh(t, w, f);
 	if (!t->is_answered)
 		dispatch(t, f);
 }
@@ -522,17 +553,17 @@ static void known_flow(struct turn *t, struct flow *f)
 		new_flow(t);
 }
 
-/* False: the segment cannot be made unambiguous. */
+/* False: the segment cannot be made unambiguous. Whether the change is sent is for the verdict to
+ * say: of a SYN it is not known yet if a rule binds it. */
 static bool normalise(struct turn *t, const struct flow *f)
 {
-	if (!binds(t->w, f))
-		return true;
-	enum clean_result cleaned = packet_clean_tcp(&t->p, t->cp->data);
+	bool may_bind = binds(t->w, f) || opens_connection(&t->p);
+	enum clean_result cleaned = may_bind ? packet_clean_tcp(&t->p, t->cp->data) : CLEAN_SAME;
 	if (cleaned == CLEAN_CHANGED) {
 		counter_inc(t->w->setup.counters, COUNTER_NORMALISED);
 		t->is_changed = true;
 	}
-	return cleaned != CLEAN_REFUSED;
+	return cleaned != CLEAN_REFUSED || !binds(t->w, f);
 }
 
 static void tcp_packet(struct turn *t, struct flow *f)
@@ -593,12 +624,16 @@ static void waited_long_enough(struct worker *w, struct flow *f)
 		resume_waiting(NULL, w, f);
 		return;
 	}
-	struct turn t = {.w = w};
 	if (was_waiting) {
-		deny_connection(&t, f, REASON_UNKNOWN_IDENTITY);
+		deny_connection(w, f, REASON_UNKNOWN_IDENTITY);
 		settle(NULL, w, f, INSPECT_DENY);
 		return;
 	}
+	/* The mark of what passes now is of the epoch of now. */
+	if (f->generation != w->settings->generation)
+		refresh(NULL, w, f);
+	if (f->phase == FLOW_DENIED || f->phase == FLOW_PASSED)
+		return;
 	counter_inc(w->setup.counters, COUNTER_HOLD_TIMEOUT);
 	settle(NULL, w, f, inspect_give_up(&w->inspect, f, REASON_HOLD_TIMEOUT));
 }

@@ -42,7 +42,7 @@
  *	inventory                       a path beside the file      none
  *
  * A default of `allow` holds only where no allow rule covers the pair: what a rule constrains, no
- * default swallows.
+ * default swallows. Between two addresses of which neither is an endpoint, defaults.internal holds.
  */
 #ifndef POLICY_LOAD_H
 #define POLICY_LOAD_H

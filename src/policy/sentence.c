@@ -852,7 +852,8 @@ static int live_owner(const struct policy_image *image, const char *text, struct
 	if (find_live(image, image->addresses, name, out) ||
 	    find_live(image, image->prefixes, name, out))
 		return 0;
-	return error_set(err, -ENOENT, "nobody is called `%s` now: give an address, or an identity as "
+	return error_set(err, -ENOENT,
+			 "nobody is called `%s` now: give an address, or an identity as "
 			 "`bridgewarden ids` shows it",
 			 text);
 }

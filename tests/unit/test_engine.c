@@ -365,6 +365,7 @@ START_TEST(a_hold_ends_even_when_the_heap_of_deadlines_is_full)
 	r = rig_new(policy);
 	for (unsigned i = 0; i < 200; i++) {
 		c = rig_connection(r, &rig_web);
+		c.isn[0] += i; /* each is a connection of its own */
 		(void)rig_flags(&c, 0, TCP_SYN, -1);
 	}
 	rig_open(&c);
@@ -1047,17 +1048,44 @@ END_TEST
 
 /* ---- limits ---- */
 
+static struct rig_packet *syn_from(uint16_t port)
+{
+	c = rig_connection(r, &rig_web);
+	c.end[0].port = port;
+	return rig_flags(&c, 0, TCP_SYN, -1);
+}
+
 START_TEST(a_full_table_refuses_new_flows)
 {
 	r = rig_new(policy);
 	r->has_receivers = false;
-	for (unsigned i = 0; i < 70; i++) {
-		c = rig_connection(r, &rig_web);
-		c.end[0].port = (uint16_t)(20000 + i);
-		struct rig_packet *p = rig_flags(&c, 0, TCP_SYN, -1);
-		ck_assert_int_eq(was_accepted(p), i < 64);
+	for (unsigned i = 0; i < 64; i++) {
+		ck_assert(was_accepted(syn_from((uint16_t)(20000 + i))));
+		rig_open(&c);
 	}
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert(was_dropped(syn_from((uint16_t)(30000 + i))));
 	ck_assert_uint_eq(rig_counter(r, COUNTER_FLOWS_FULL), 6);
+	finish();
+}
+END_TEST
+
+/* T67: who never answers, what is over, refused or left to the kernel makes room; what is judged
+ * does not. */
+START_TEST(a_full_table_makes_room_for_the_living)
+{
+	r = rig_new(policy);
+	r->has_receivers = false;
+	ck_assert(was_accepted(syn_from(20000)));
+	rig_open(&c);
+	struct rig_connection living = c;
+	for (unsigned i = 1; i < 64; i++)
+		(void)syn_from((uint16_t)(20000 + i));
+	ck_assert_uint_eq(r->w->shard.n_flows, 64);
+	for (unsigned i = 0; i < 1000; i++)
+		ck_assert(was_accepted(syn_from((uint16_t)(30000 + i))));
+	ck_assert_uint_eq(rig_counter(r, COUNTER_FLOWS_FULL), 0);
+	ck_assert(was_accepted(rig_say(&living, 0, OK_HEAD)));
 	finish();
 }
 END_TEST
@@ -1137,6 +1165,51 @@ START_TEST(who_only_observes_never_drops)
 		ck_assert(was_accepted(rig_flags(&c, 0, TCP_SYN, -1)));
 	}
 	finish();
+}
+END_TEST
+
+/* A rule may bind in a file that does not: its connections begin as clean as any. */
+START_TEST(a_binding_rule_in_a_shadow_file_is_not_evaded_by_options)
+{
+	static const uint8_t options[] = {30, 4, 0, 1, 34, 2, 1, 1};
+	r = rig_new("version: 1\n"
+		    "mode: shadow\n"
+		    "rules:\n"
+		    "- {name: web, from: shop/client, to: shop/web, app: http, mode: enforce, "
+		    "allow: [{paths: "
+		    "['/ok/**']}]}\n");
+	c = rig_connection(r, &rig_web);
+	struct rig_segment s = rig_segment_at(&c, 0, TCP_SYN, UINT32_MAX, "early", 5);
+	s.options = options;
+	s.n_options = sizeof(options);
+	struct rig_packet *p = rig_pass(&c, 0, &s);
+	ck_assert(was_accepted(p) && p->was_rewritten);
+	ck_assert(!option_kind_left(p, 30) && !option_kind_left(p, 34));
+	/* where nothing binds nothing changes */
+	r->has_receivers = false;
+	c.end[1] = rig_raw;
+	p = rig_pass(&c, 0, &s);
+	ck_assert(was_accepted(p) && !p->was_rewritten);
+	finish();
+}
+END_TEST
+
+/* A hold that ends after a reload ends by the new policy, and its mark is of the new epoch only
+ * then. */
+START_TEST(a_hold_that_ends_is_judged_by_the_policy_of_now)
+{
+	char text[2048];
+	(void)snprintf(text, sizeof(text), "%sdefaults: {unidentified: allow}\n", policy);
+	for (unsigned reload = 0; reload < 2; reload++) {
+		begin(text, &rig_web);
+		struct rig_packet *p = rig_say(&c, 0, "GE");
+		ck_assert(is_held(p));
+		if (reload)
+			rig_use(r, "version: 1\ndefaults: {unidentified: allow}\n", NULL);
+		rig_wait(r, 3100);
+		ck_assert_int_eq(was_accepted(p), !reload);
+		finish();
+	}
 }
 END_TEST
 
@@ -1277,6 +1350,9 @@ int main(void)
 	tcase_add_test(tc, one_flow_cannot_take_the_whole_pool);
 	tcase_add_test(tc, shadow_and_observe_let_pass_and_shadow_says_so);
 	tcase_add_test(tc, who_only_observes_never_drops);
+	tcase_add_test(tc, a_full_table_makes_room_for_the_living);
+	tcase_add_test(tc, a_binding_rule_in_a_shadow_file_is_not_evaded_by_options);
+	tcase_add_test(tc, a_hold_that_ends_is_judged_by_the_policy_of_now);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("crash");
 	tcase_add_test(tc, a_held_connection_goes_on_after_a_crash);

@@ -183,7 +183,7 @@ static const struct {
 	{V "tests: [any]\n", "2:9 a sentence is FROM -> TO[:PORT] [APP [REQUEST]]"},
 	{V "tests: [any -> any]\n", "2:9 a test ends with `= allow` or `= deny`"},
 	{V "tests: [any -> any = deny by x]\n", "2:9 no rule is called `x`"},
-	{V "tests: [any -> any wbe = deny]\n", "2:9 unknown app `wbe`"},
+	{V "tests: [any -> any wbe = deny]\n", "2:9 unknown app `wbe`; did you mean `web`?"},
 	{V "tests: ['any -> any web GET = deny']\n", "2:9 `web` cannot read this request: GET"},
 	{V "tests: ['any -> any tcp x = deny']\n", "2:9 `tcp` has no requests"},
 	{V "tests: ['any -> @x = deny']\n", "2:9 no identity is called `x`"},
