@@ -43,13 +43,14 @@ static void print_state(const json_t *status)
 
 static void print_firewall(const json_t *status)
 {
+	size_t n = json_array_size(look(status, "firewall.interfaces"));
 	char text[512];
-	(void)snprintf(
-		text, sizeof(text), "%s, %zu bridges, put back %" JSON_INTEGER_FORMAT " times%s%s",
-		look_text(status, "firewall.state"),
-		json_array_size(look(status, "firewall.interfaces")),
-		look_number(status, "firewall.reapplied"),
-		look(status, "firewall.error") ? ": " : "", look_text(status, "firewall.error"));
+	(void)snprintf(text, sizeof(text),
+		       "%s, %zu bridges%s, put back %" JSON_INTEGER_FORMAT " times%s%s",
+		       look_text(status, "firewall.state"), n, n ? "" : " (nothing is judged)",
+		       look_number(status, "firewall.reapplied"),
+		       look(status, "firewall.error") ? ": " : "",
+		       look_text(status, "firewall.error"));
 	print_line("firewall", text);
 	(void)snprintf(text, sizeof(text),
 		       "%" JSON_INTEGER_FORMAT " made, %" JSON_INTEGER_FORMAT

@@ -97,6 +97,18 @@ static void become_ready(struct control *c)
 	notify_service_manager("READY=1");
 }
 
+/* What is managed by a misspelt name is not judged; whoever wrote it thinks that it is. */
+static void warn_of_nothing(const struct firewall_plan *plan)
+{
+	if (plan->n_interfaces == 0)
+		log_warn("no network is managed, so nothing is judged (yet): does `manage` name "
+			 "what is there?");
+	for (size_t i = 0; i < plan->n_interfaces; i++)
+		if (if_nametoindex(plan->interfaces[i]) == 0)
+			log_warn("interface %s is managed, but not there (yet)",
+				 plan->interfaces[i]);
+}
+
 static void apply(struct control *c, struct plan *plan)
 {
 	struct error err = {""};
@@ -113,6 +125,7 @@ static void apply(struct control *c, struct plan *plan)
 	c->applied = *plan;
 	*plan = before; /* freed by the caller */
 	become_ready(c);
+	warn_of_nothing(&c->applied.firewall);
 }
 
 /* Makes the host match what is in force, when it does not or must_apply is set. */

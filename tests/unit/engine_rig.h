@@ -611,7 +611,7 @@ static inline struct rig *rig_new_sized(const char *policy_text, uint32_t max_fl
 
 static inline struct rig *rig_new(const char *policy_text)
 {
-	return rig_new_sized(policy_text, 64, 256 * 2048, 256);
+	return rig_new_sized(policy_text, 64, 512 << 10, 256);
 }
 
 static inline void rig_free(struct rig *r)

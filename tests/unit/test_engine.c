@@ -205,7 +205,7 @@ START_TEST(a_gap_filler_does_not_complete_what_lies_behind_it)
 	(void)rig_data(&c, 0, at + at, NO_HEAD, strlen(NO_HEAD)); /* early: may pass */
 	(void)rig_data(&c, 0, at, OK_HEAD, at);
 	(void)rig_data(&c, 0, at, OK_HEAD NO_HEAD, at + strlen(NO_HEAD));
-	ck_assert_uint_le(rig_got(r, 0).n, 2 * at);
+	ck_assert_uint_le(rig_got(r, 0).n, at + at);
 	ck_assert_msg(!rig_has_got(r, 0, OK_HEAD OK_HEAD NO_HEAD), "completed");
 	finish();
 }
@@ -220,7 +220,7 @@ START_TEST(an_overlapping_gap_filler_does_not_complete_what_lies_behind_it)
 		ck_assert(was_accepted(rig_say(&c, 0, OK_HEAD)));
 		(void)rig_data(&c, 0, 2 * n, NO_HEAD, strlen(NO_HEAD));
 		(void)rig_data(&c, 0, n, OK_HEAD NO_HEAD, n + overlap);
-		ck_assert_uint_le(rig_got(r, 0).n, 2 * n);
+		ck_assert_uint_le(rig_got(r, 0).n, n + n);
 		finish();
 	}
 }
@@ -412,8 +412,8 @@ START_TEST(replaced_bytes_leave_as_they_were_judged)
 	uint8_t text[128], expected[128];
 	size_t n = greeting(text);
 	memcpy(expected, text, n);
-	memcpy(expected + 34, "_\xf7", 2);
-	memcpy(expected + 39, "\xbf\x81", 2);
+	expected[34] = 0x5f;
+	expected[40] = 0x81;
 	for (size_t cut = 1; cut <= n; cut += 2) {
 		begin(mysql_policy, &rig_raw);
 		(void)rig_data(&c, 1, 0, text, cut);
@@ -1092,7 +1092,7 @@ END_TEST
 
 START_TEST(a_full_hold_drops_and_nothing_leaks)
 {
-	r = rig_new_sized(policy, 64, 256 * 2048, 2);
+	r = rig_new_sized(policy, 64, 512 << 10, 2);
 	c = rig_connection(r, &rig_web);
 	rig_open(&c);
 	struct rig_packet *a = rig_say(&c, 0, "G"), *b = rig_say(&c, 0, "E"),
@@ -1108,7 +1108,7 @@ END_TEST
 /* One connection with a thousand holes must not take the memory of all others. */
 START_TEST(one_flow_cannot_take_the_whole_pool)
 {
-	r = rig_new_sized(policy, 64, 4096 * 2048, 64);
+	r = rig_new_sized(policy, 64, 8 << 20, 64);
 	c = rig_connection(r, &rig_web);
 	rig_open(&c);
 	(void)rig_say(&c, 0, "GET /ok/");

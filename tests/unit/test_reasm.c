@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reassembly against a naive twin: one record per byte of the stream, where the first copy wins. Random programs of
- * segments, overlaps, lies, skip regions, consumption, acknowledgements and an exhausted pool, at sequence numbers that
- * wrap; and every overlap of three segments in a small range. A failure names its seed.
+ * Reassembly against a naive twin: one record per byte of the stream, where the first copy wins.
+ * Random programs of segments, overlaps, lies, skip regions, consumption, acknowledgements and an
+ * exhausted pool, at sequence numbers that wrap; and every overlap of three segments in a small
+ * range. A failure names its seed.
  */
 #include "stream/reasm.h"
 
@@ -45,14 +46,19 @@ static void begin(struct bench *b, unsigned seed, uint32_t base, uint32_t n_chun
 	b->chunks = calloc(n_chunks, sizeof(*b->chunks));
 	ck_assert_ptr_nonnull(b->chunks);
 	chunk_pool_init(&b->pool, b->chunks, n_chunks);
-	b->half = (struct half){.next = base, .fed = base, .passed = base, .acked = base, .first = FLOW_NIL,
-				.last = FLOW_NIL, .is_tracked = true};
+	b->half = (struct half){.next = base,
+				.fed = base,
+				.passed = base,
+				.acked = base,
+				.first = FLOW_NIL,
+				.last = FLOW_NIL,
+				.is_tracked = true};
 }
 
-#define SEED_CHECK(b, condition)                                                                                       \
-	do {                                                                                                           \
-		if (!(condition))                                                                                      \
-			ck_abort_msg("seed %u base %u: %s", (b)->seed, (b)->base, #condition);                         \
+#define SEED_CHECK(b, condition)                                                                   \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			ck_abort_msg("seed %u base %u: %s", (b)->seed, (b)->base, #condition);     \
 	} while (0)
 
 /* Ascending, no overlap, each accounted for; and the two ends are right. */
@@ -123,7 +129,8 @@ static void twin_release(struct bench *b)
 	for (uint32_t i = done; i < b->twin.next; i++) {
 		bool is_there = false;
 		for (uint32_t k = b->half.first; k != FLOW_NIL; k = b->chunks[k].next)
-			is_there |= !b->chunks[k].is_void && !seq_before(b->base + i, b->chunks[k].seq) &&
+			is_there |= !b->chunks[k].is_void &&
+				    !seq_before(b->base + i, b->chunks[k].seq) &&
 				    seq_before(b->base + i, b->chunks[k].seq + b->chunks[k].n);
 		SEED_CHECK(b, is_there == b->twin.byte[i].is_kept);
 	}
@@ -132,8 +139,9 @@ static void twin_release(struct bench *b)
 static void step_write(struct bench *b)
 {
 	uint8_t data[1500], sent[1500], expected[1500];
-	uint32_t at = below(b, 3) ? b->twin.next + below(b, 40) - (b->twin.next > 40 ? below(b, 40) : 0)
-				  : below(b, RANGE - 1);
+	uint32_t at = below(b, 3)
+			      ? b->twin.next + below(b, 40) - (b->twin.next > 40 ? below(b, 40) : 0)
+			      : below(b, RANGE - 1);
 	uint32_t n = 1 + (below(b, 4) ? below(b, 60) : below(b, 1400));
 	at = at < RANGE ? at : RANGE - 1;
 	n = at + n > RANGE ? RANGE - at : n;
@@ -144,15 +152,18 @@ static void step_write(struct bench *b)
 	uint32_t next = b->half.next;
 	struct reasm_result r = reasm_write(&b->pool, &b->half, b->base + at, data, n);
 	if (r.status == REASM_FULL) {
-		/* dropped: no order is given up, and the first copies that it may have left are still first */
+		/* dropped: no order is given up, and the first copies that it may have left are
+		 * still first */
 		SEED_CHECK(b, b->half.next == next);
 		for (uint32_t k = b->half.first; k != FLOW_NIL; k = b->chunks[k].next) {
 			const struct chunk *c = &b->chunks[k];
 			for (uint32_t i = 0; i < c->n; i++) {
 				struct twin_byte *byte = &b->twin.byte[c->seq - b->base + i];
-				SEED_CHECK(b, c->is_void || !byte->is_kept || byte->value == c->data[i]);
+				SEED_CHECK(b, c->is_void || !byte->is_kept ||
+						      byte->value == c->data[i]);
 				if (!byte->came)
-					*byte = (struct twin_byte){c->is_void ? 0 : c->data[i], true, !c->is_void};
+					*byte = (struct twin_byte){c->is_void ? 0 : c->data[i],
+								   true, !c->is_void};
 			}
 		}
 		check_list(b);
@@ -235,7 +246,8 @@ START_TEST(an_exhausted_pool_loses_nothing_that_was_taken)
 }
 END_TEST
 
-/* T10: PYROLYSE enumerates three chunks; here with every content clash, and an anchor before them or not. */
+/* T10: PYROLYSE enumerates three chunks; here with every content clash, and an anchor before them
+ * or not. */
 START_TEST(every_overlap_of_three_segments)
 {
 	enum { SPAN = 6 };
@@ -257,7 +269,8 @@ START_TEST(every_overlap_of_three_segments)
 			memset(data, (int)('A' + k), sizeof(data));
 			uint8_t sent[SPAN];
 			memcpy(sent, data, sizeof(sent));
-			struct reasm_result r = reasm_write(&b.pool, &b.half, b.base + from, data, size);
+			struct reasm_result r =
+				reasm_write(&b.pool, &b.half, b.base + from, data, size);
 			ck_assert(r.status == REASM_OK);
 			twin_write(&b.twin, from, sent, size, expected);
 			SEED_CHECK(&b, memcmp(data, expected, size) == 0);
@@ -284,7 +297,8 @@ START_TEST(an_edit_is_what_leaves_from_then_on)
 }
 END_TEST
 
-/* The share of one half: early bytes cannot fill the pool, and the filler of the gap always finds room. */
+/* The share of one half: early bytes cannot fill the pool, and the filler of the gap always finds
+ * room. */
 START_TEST(early_bytes_leave_room_for_the_filler)
 {
 	static struct bench b;

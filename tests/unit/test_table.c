@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flow table in shared memory: look-up from both ends, limits, and what a new engine makes of what a dead one left
- * behind, whole, half changed or torn.
+ * The flow table in shared memory: look-up from both ends, limits, and what a new engine makes of
+ * what a dead one left behind, whole, half changed or torn.
  */
 #include "flow/table.h"
 
@@ -71,7 +71,8 @@ static struct flow *find(unsigned i)
 static void store(struct flow *f, unsigned side, uint32_t at, const char *text)
 {
 	uint8_t copy[64];
-	memcpy(copy, text, strlen(text));
+	for (size_t i = 0; text[i]; i++)
+		copy[i] = (uint8_t)text[i];
 	struct reasm_result r =
 		reasm_write(&shard.chunks, &f->half[side], at, copy, (uint32_t)strlen(text));
 	ck_assert_int_eq(r.status, REASM_OK);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The table of src/flow/tcp.c, row by row: what a segment means by its flags and numbers alone. T numbers are those of
- * the threat table.
+ * The table of src/flow/tcp.c, row by row: what a segment means by its flags and numbers alone. T
+ * numbers are those of the threat table.
  */
 #include "flow/tcp.h"
 #include "packet/rewrite.h"
@@ -62,7 +62,8 @@ static void begin_syn_sent(void)
 static void begin_open(uint32_t n)
 {
 	begin_syn_sent();
-	struct packet answer = {.seq = S_ISN, .ack = C_ISN + 1u, .tcp_flags = TCP_SYN | TCP_ACK, .window = 1000};
+	struct packet answer = {
+		.seq = S_ISN, .ack = C_ISN + 1u, .tcp_flags = TCP_SYN | TCP_ACK, .window = 1000};
 	ck_assert_int_eq(tcp_track(&flow, SERVER, &answer), TCP_GO);
 	for (int side = 0; side < 2; side++) {
 		struct half *h = &flow.half[side];
@@ -77,15 +78,18 @@ static const struct row syn_sent_rows[] = {
 	{"another SYN (T57)", CLIENT, TCP_SYN, 5000, 0, 0, TCP_REOPEN, 0},
 	{"data before the answer", CLIENT, TCP_ACK, 0, 0, 10, TCP_STOP, FLOW_TCP_SYN_SENT},
 	{"data without ACK (T24, T25)", CLIENT, TCP_PSH, 0, 0, 10, TCP_STOP, FLOW_TCP_SYN_SENT},
-	{"a SYN-ACK of the opener", CLIENT, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_STOP, FLOW_TCP_SYN_SENT},
+	{"a SYN-ACK of the opener", CLIENT, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_STOP,
+	 FLOW_TCP_SYN_SENT},
 	{"the opener gives up", CLIENT, TCP_RST, 0, 0, 0, TCP_GO, FLOW_TCP_SYN_SENT},
 	{"SYN with FIN (T39)", CLIENT, TCP_SYN | TCP_FIN, -1, 0, 0, TCP_STOP, FLOW_TCP_SYN_SENT},
 	{"SYN with RST (T39)", CLIENT, TCP_SYN | TCP_RST, -1, 0, 0, TCP_STOP, FLOW_TCP_SYN_SENT},
 	{"simultaneous open (T58)", SERVER, TCP_SYN, -1, 0, 0, TCP_STOP, FLOW_TCP_SYN_SENT},
-	{"SYN-ACK of another ISN (T60)", SERVER, TCP_SYN | TCP_ACK, -1, 1, 0, TCP_STOP, FLOW_TCP_SYN_SENT},
+	{"SYN-ACK of another ISN (T60)", SERVER, TCP_SYN | TCP_ACK, -1, 1, 0, TCP_STOP,
+	 FLOW_TCP_SYN_SENT},
 	{"SYN-ACK of the SYN", SERVER, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_GO, FLOW_TCP_OPEN},
 	{"a refusal", SERVER, TCP_RST | TCP_ACK, -1, 0, 0, TCP_GO, FLOW_TCP_CLOSED},
-	{"a refusal of something else", SERVER, TCP_RST | TCP_ACK, -1, 9, 0, TCP_STOP, FLOW_TCP_SYN_SENT},
+	{"a refusal of something else", SERVER, TCP_RST | TCP_ACK, -1, 9, 0, TCP_STOP,
+	 FLOW_TCP_SYN_SENT},
 	{"a reset without ACK", SERVER, TCP_RST, -1, 0, 0, TCP_STOP, FLOW_TCP_SYN_SENT},
 	{"a challenge (T62)", SERVER, TCP_ACK, 400, 400, 0, TCP_GO, FLOW_TCP_SYN_SENT},
 	{"data before the SYN-ACK (T60)", SERVER, TCP_ACK, 0, 0, 5, TCP_STOP, FLOW_TCP_SYN_SENT},
@@ -102,10 +106,12 @@ END_TEST
 static const struct row open_rows[] = {
 	{"data in order", CLIENT, TCP_ACK, 100, 100, 10, TCP_GO, FLOW_TCP_OPEN},
 	{"data again", CLIENT, TCP_ACK, 0, 100, 10, TCP_GO, FLOW_TCP_OPEN},
-	{"the last byte of the window (T16)", CLIENT, TCP_ACK, 1100, 100, 10, TCP_GO, FLOW_TCP_OPEN},
+	{"the last byte of the window (T16)", CLIENT, TCP_ACK, 1100, 100, 10, TCP_GO,
+	 FLOW_TCP_OPEN},
 	{"data beyond the window (T17)", CLIENT, TCP_ACK, 1101, 100, 10, TCP_STOP, FLOW_TCP_OPEN},
 	{"data far beyond (T17)", CLIENT, TCP_ACK, 10000000, 100, 10, TCP_STOP, FLOW_TCP_OPEN},
-	{"an acknowledgement of nothing sent (T26)", CLIENT, TCP_ACK, 100, 101, 0, TCP_STOP, FLOW_TCP_OPEN},
+	{"an acknowledgement of nothing sent (T26)", CLIENT, TCP_ACK, 100, 101, 0, TCP_STOP,
+	 FLOW_TCP_OPEN},
 	{"an old acknowledgement (T27)", CLIENT, TCP_ACK, 100, -1000, 0, TCP_GO, FLOW_TCP_OPEN},
 	{"no flags (T24)", CLIENT, 0, 100, 100, 10, TCP_STOP, FLOW_TCP_OPEN},
 	{"PSH only (T24)", CLIENT, TCP_PSH, 100, 100, 10, TCP_STOP, FLOW_TCP_OPEN},
@@ -113,21 +119,25 @@ static const struct row open_rows[] = {
 	{"FIN with RST", CLIENT, TCP_FIN | TCP_RST | TCP_ACK, 100, 100, 0, TCP_STOP, FLOW_TCP_OPEN},
 	{"the SYN again (T38)", CLIENT, TCP_SYN, -1, 0, 0, TCP_GO, FLOW_TCP_OPEN},
 	{"a new SYN (T38, T62)", CLIENT, TCP_SYN, 5000, 0, 0, TCP_REOPEN, 0},
-	{"SYN-ACK of the opener (T38)", CLIENT, TCP_SYN | TCP_ACK, 100, 100, 0, TCP_STOP, FLOW_TCP_OPEN},
+	{"SYN-ACK of the opener (T38)", CLIENT, TCP_SYN | TCP_ACK, 100, 100, 0, TCP_STOP,
+	 FLOW_TCP_OPEN},
 	{"SYN of the server (T38, T66)", SERVER, TCP_SYN, 100, 100, 0, TCP_STOP, FLOW_TCP_OPEN},
 	{"the SYN-ACK again", SERVER, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_GO, FLOW_TCP_OPEN},
 	{"a second SYN-ACK (T59)", SERVER, TCP_SYN | TCP_ACK, 70, 0, 0, TCP_STOP, FLOW_TCP_OPEN},
-	{"a SYN-ACK that acknowledges more", SERVER, TCP_SYN | TCP_ACK, -1, 50, 0, TCP_STOP, FLOW_TCP_OPEN},
+	{"a SYN-ACK that acknowledges more", SERVER, TCP_SYN | TCP_ACK, -1, 50, 0, TCP_STOP,
+	 FLOW_TCP_OPEN},
 	{"exact reset (T40)", CLIENT, TCP_RST, 100, 0, 0, TCP_GO, FLOW_TCP_CLOSED},
 	{"reset at what was acknowledged", CLIENT, TCP_RST, 50, 0, 0, TCP_GO, FLOW_TCP_CLOSED},
 	{"reset below it", CLIENT, TCP_RST, 49, 0, 0, TCP_STOP, FLOW_TCP_OPEN},
 	{"reset in the window (T41)", CLIENT, TCP_RST, 110, 0, 0, TCP_STOP, FLOW_TCP_OPEN},
 	{"reset far off (T43)", CLIENT, TCP_RST, -100000, 0, 0, TCP_STOP, FLOW_TCP_OPEN},
-	{"reset that acknowledges too much (T44)", CLIENT, TCP_RST | TCP_ACK, 100, 5000, 0, TCP_STOP, FLOW_TCP_OPEN},
+	{"reset that acknowledges too much (T44)", CLIENT, TCP_RST | TCP_ACK, 100, 5000, 0,
+	 TCP_STOP, FLOW_TCP_OPEN},
 	{"reset of the server", SERVER, TCP_RST | TCP_ACK, 100, 100, 0, TCP_GO, FLOW_TCP_CLOSED},
 	{"reset of the server in the window", SERVER, TCP_RST, 101, 0, 0, TCP_STOP, FLOW_TCP_OPEN},
 	{"data of the server", SERVER, TCP_ACK, 100, 100, 10, TCP_GO, FLOW_TCP_OPEN},
-	{"the server acknowledges nothing sent", SERVER, TCP_ACK, 100, 101, 10, TCP_STOP, FLOW_TCP_OPEN},
+	{"the server acknowledges nothing sent", SERVER, TCP_ACK, 100, 101, 10, TCP_STOP,
+	 FLOW_TCP_OPEN},
 };
 
 START_TEST(while_open)
@@ -141,10 +151,14 @@ END_TEST
 START_TEST(after_a_reset)
 {
 	static const struct row rows[] = {
-		{"data goes on being judged", CLIENT, TCP_ACK, 100, 100, 10, TCP_GO, FLOW_TCP_CLOSED},
-		{"but not beyond the window", CLIENT, TCP_ACK, 5000, 100, 10, TCP_STOP, FLOW_TCP_CLOSED},
-		{"the same SYN is a new connection (T61)", CLIENT, TCP_SYN, -1, 0, 0, TCP_REOPEN, 0},
-		{"no SYN-ACK without a SYN", SERVER, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_STOP, FLOW_TCP_CLOSED},
+		{"data goes on being judged", CLIENT, TCP_ACK, 100, 100, 10, TCP_GO,
+		 FLOW_TCP_CLOSED},
+		{"but not beyond the window", CLIENT, TCP_ACK, 5000, 100, 10, TCP_STOP,
+		 FLOW_TCP_CLOSED},
+		{"the same SYN is a new connection (T61)", CLIENT, TCP_SYN, -1, 0, 0, TCP_REOPEN,
+		 0},
+		{"no SYN-ACK without a SYN", SERVER, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_STOP,
+		 FLOW_TCP_CLOSED},
 		{"a SYN of the server", SERVER, TCP_SYN, 900, 0, 0, TCP_STOP, FLOW_TCP_CLOSED},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -160,7 +174,8 @@ START_TEST(acknowledgements_come_from_the_receiver_only)
 	begin_open(100);
 	struct half *h = &flow.half[0];
 	uint32_t before = h->acked;
-	step(&(struct row){"the sender's own", CLIENT, TCP_ACK, 100, 100, 0, TCP_GO, FLOW_TCP_OPEN});
+	step(&(struct row){"the sender's own", CLIENT, TCP_ACK, 100, 100, 0, TCP_GO,
+			   FLOW_TCP_OPEN});
 	ck_assert_uint_eq(h->acked, before);
 	step(&(struct row){"the receiver's", SERVER, TCP_ACK, 100, 80, 0, TCP_GO, FLOW_TCP_OPEN});
 	ck_assert_uint_eq(h->acked, before + 30);
@@ -183,7 +198,8 @@ END_TEST
 START_TEST(a_fin_can_be_acknowledged_after_it_passed)
 {
 	begin_open(100);
-	const struct row fin = {"of the FIN", SERVER, TCP_ACK, 100, 101, 0, TCP_STOP, FLOW_TCP_OPEN};
+	const struct row fin = {"of the FIN", SERVER, TCP_ACK,	100,
+				101,	      0,      TCP_STOP, FLOW_TCP_OPEN};
 	step(&fin);
 	flow.half[0].has_fin = flow.half[0].fin_passed = true;
 	flow.half[0].fin = flow.half[0].next;
@@ -199,8 +215,14 @@ START_TEST(the_window_is_scaled_when_both_offer_it)
 {
 	static const uint8_t scale[] = {1, 3, 3, 7};
 	for (int both = 0; both < 2; both++) {
-		struct packet syn = {.seq = C_ISN, .tcp_flags = TCP_SYN, .window = 1000, .tcp_options = bytes_of(scale, 4)};
-		struct packet answer = {.seq = S_ISN, .ack = C_ISN + 1u, .tcp_flags = TCP_SYN | TCP_ACK, .window = 1000,
+		struct packet syn = {.seq = C_ISN,
+				     .tcp_flags = TCP_SYN,
+				     .window = 1000,
+				     .tcp_options = bytes_of(scale, 4)};
+		struct packet answer = {.seq = S_ISN,
+					.ack = C_ISN + 1u,
+					.tcp_flags = TCP_SYN | TCP_ACK,
+					.window = 1000,
 					.tcp_options = bytes_of(scale, both ? 4 : 0)};
 		begin_syn_sent();
 		tcp_begin_half(&flow.half[0], &syn);
@@ -218,7 +240,8 @@ int main(void)
 {
 	Suite *suite = suite_create("tcp");
 	TCase *tc = tcase_create("table");
-	tcase_add_loop_test(tc, before_the_answer, 0, sizeof(syn_sent_rows) / sizeof(syn_sent_rows[0]));
+	tcase_add_loop_test(tc, before_the_answer, 0,
+			    sizeof(syn_sent_rows) / sizeof(syn_sent_rows[0]));
 	tcase_add_loop_test(tc, while_open, 0, sizeof(open_rows) / sizeof(open_rows[0]));
 	tcase_add_test(tc, after_a_reset);
 	tcase_add_test(tc, acknowledgements_come_from_the_receiver_only);
