@@ -234,6 +234,13 @@ static void put_table(struct mysql_draft *d, const struct in_force *f, struct by
 		put_qualified(d, schema, name);
 }
 
+/* CREATE, ALTER and DROP of a whole database: no table is named, every one in it is meant. */
+static bool is_of_whole_schema(const struct sql *s, const struct sql_table *t)
+{
+	return t->name_n == 0 &&
+	       (s->verb == SQL_CREATE || s->verb == SQL_ALTER || s->verb == SQL_DROP);
+}
+
 void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, const struct sql *s)
 {
 	const struct in_force f = in_force(st);
@@ -251,6 +258,8 @@ void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, cons
 		if (t->name_n)
 			put_table(d, &f, sql_name(s, t->schema_at, t->schema_n),
 				  sql_name(s, t->name_at, t->name_n));
+		else if (is_of_whole_schema(s, t))
+			put_table(d, &f, sql_name(s, t->schema_at, t->schema_n), bytes_str("*"));
 	}
 }
 

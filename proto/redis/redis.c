@@ -207,6 +207,8 @@ static void emit_command(const struct redis_session *s, const struct redis_wish 
 	draft_init(&d);
 	redis_touch(named, args, &touched);
 	put(&d, F_COMMAND, bytes_of(named->label, named->n_label));
+	if (redis_touches_all(named))
+		put(&d, F_KEYS, bytes_str("*"));
 	put_touched(&d, args, &touched, REDIS_RANGE, F_KEYS);
 	put_touched(&d, args, &touched, REDIS_CHANNELS, F_CHANNELS);
 	put_touched(&d, args, &touched, REDIS_PATTERNS, F_PATTERNS);

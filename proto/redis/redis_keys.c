@@ -242,3 +242,18 @@ void redis_touch(const struct redis_named *named, const struct redis_args *args,
 	for (size_t i = 0; named->row && i < REDIS_SPECS_MAX; i++)
 		touch_by(&named->row->specs[i], args, out);
 }
+
+/* Of the commands that read or write keys, those whose table row names none of them; and scripts,
+ * which the server lets reach undeclared keys. tests/proto/test_redis_keys.c holds the list against
+ * the categories. */
+bool redis_touches_all(const struct redis_named *named)
+{
+	static const char *const all[] = {"dbsize",	"eval",	 "eval_ro",  "evalsha",
+					  "evalsha_ro", "fcall", "fcall_ro", "flushall",
+					  "flushdb",	"keys",	 "monitor",  "psync",
+					  "randomkey",	"scan",	 "swapdb",   "sync"};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (bytes_is(bytes_of(named->label, named->n_label), all[i]))
+			return true;
+	return false;
+}

@@ -34,6 +34,8 @@ struct redis_named {
 const struct redis_command *redis_find(struct bytes name);
 /* args holds at least the name. */
 void redis_name(const struct redis_args *args, struct redis_named *out);
+/* Does it reach keys that it does not name: the whole database, or whatever a script wants? */
+bool redis_touches_all(const struct redis_named *named);
 void redis_touch(const struct redis_named *named, const struct redis_args *args,
 		 struct redis_touched *out);
 

@@ -2,6 +2,7 @@
 #include "control/control.h"
 
 #include "base/log.h"
+#include "control/caps.h"
 #include "control/enforce.h"
 #include "control/epoch.h"
 #include "control/lock.h"
@@ -161,6 +162,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		c->now.image && c->now.today != publish_today(); /* a rule may have expired */
 	if (c->must_compile || new_day || host_changed(c))
 		control_changed(c);
+	caps_check(c);
 	enforce_on_tick(c);
 }
 

@@ -14,6 +14,7 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
+#include "control/caps.h"
 #include "control/host.h"
 #include "control/options.h"
 #include "control/plan.h"
@@ -77,6 +78,7 @@ struct control {
 	struct identity_set docker_ids,
 		inventory; /* as last heard; merged and compiled on ON_CHANGE */
 	struct in_force now;
+	struct caps caps;
 	struct plan applied; /* interfaces NULL: never */
 	uint64_t awaits_since_ms;
 	uint64_t n_applied, n_reapplied, n_apply_failures;

@@ -194,7 +194,10 @@ static bool redis_number(struct text *t, char type, size_t *out)
 	const uint8_t *end = find(t, t->n, "\r\n");
 	if (!end || *t->p != (uint8_t)type)
 		return false;
-	*out = strtoul((const char *)t->p + 1, NULL, 10);
+	char *stop;
+	*out = strtoul((const char *)t->p + 1, &stop, 10);
+	if ((const uint8_t *)stop != end || end == t->p + 1)
+		return false; /* no number: a server gives up here */
 	skip(t, (size_t)(end - t->p) + 2);
 	return true;
 }
