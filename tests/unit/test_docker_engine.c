@@ -97,6 +97,15 @@ static void answer(int fd, const char *path)
 		(void)shutdown(fd, SHUT_RDWR);
 }
 
+/* A counter that the mock's threads move. */
+static unsigned counted(const unsigned *counter)
+{
+	(void)pthread_mutex_lock(&mock.lock);
+	unsigned n = *counter;
+	(void)pthread_mutex_unlock(&mock.lock);
+	return n;
+}
+
 static void become_stream(int fd)
 {
 	static const char head[] =
@@ -141,8 +150,8 @@ static void *serve(void *arg)
 
 static void *accept_all(void *arg)
 {
-	(void)arg;
-	for (int fd; (fd = accept(mock.listener, NULL, NULL)) >= 0;) {
+	int listener = (int)(intptr_t)arg;
+	for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) {
 		pthread_t thread;
 		if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) == 0)
 			(void)pthread_detach(thread);
@@ -160,7 +169,8 @@ static void mock_start(void)
 	mock.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(bind(mock.listener, (const struct sockaddr *)&at, sizeof(at)), 0);
 	ck_assert_int_eq(listen(mock.listener, 64), 0);
-	ck_assert_int_eq(pthread_create(&thread, NULL, accept_all, NULL), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, accept_all, (void *)(intptr_t)mock.listener),
+			 0);
 	(void)pthread_detach(thread);
 }
 
@@ -466,7 +476,7 @@ START_TEST(a_lost_stream_is_followed_by_a_full_listing)
 	await_set("b=198.18.0.9", 3000);
 	ck_assert_uint_eq(n_up, 2);
 	ck_assert_uint_eq(n_down, 1);
-	ck_assert_uint_eq(mock.n_streams, 2);
+	ck_assert_uint_eq(counted(&mock.n_streams), 2);
 }
 END_TEST
 
@@ -503,7 +513,7 @@ START_TEST(events_during_the_listing_are_applied_to_it)
 	route("/v1.41/containers/json", 300, "[" LISTED(A, "a", "running", "198.18.0.2") "]");
 	route("/v1.41/containers/" A, 2000, "%s", INSPECTED(A, "a", "running", ""));
 	start();
-	while (mock.n_streams == 0)
+	while (counted(&mock.n_streams) == 0)
 		turn();
 	run_ms(50);
 	push(EVENT_N("disconnect", A));
@@ -625,7 +635,7 @@ START_TEST(many_events_cost_few_questions)
 	start();
 	await_set("a=198.18.0.2", 3000);
 	route("/v1.41/containers/" A, 100, "%s", INSPECTED(A, "a2", "running", "198.18.0.2"));
-	unsigned before = mock.n_requests;
+	unsigned before = counted(&mock.n_requests);
 	for (unsigned i = 0; i < 500; i++) {
 		push(EVENT_C("update", A));
 		if (i % 50 == 0)
@@ -633,7 +643,7 @@ START_TEST(many_events_cost_few_questions)
 	}
 	await_set("a2=198.18.0.2", 5000);
 	run_ms(300);
-	ck_assert_uint_lt(mock.n_requests - before, 16);
+	ck_assert_uint_lt(counted(&mock.n_requests) - before, 16);
 	ck_assert_uint_eq(n_down, 0);
 }
 END_TEST
