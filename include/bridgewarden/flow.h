@@ -53,7 +53,7 @@ struct half {
 	uint32_t isn;
 	uint32_t want;	      /* show the dissector no less than so many unconsumed bytes */
 	uint32_t first, last; /* chunks, ascending; FLOW_NIL */
-	uint32_t kept;	      /* bytes in these chunks */
+	uint32_t kept;	      /* bytes of the pool that these chunks take */
 	uint64_t skip;	      /* opaque bytes from `fed` on that nobody needs to see */
 	uint64_t packets, bytes;
 	uint8_t wscale;

@@ -19,7 +19,8 @@ struct capture_packet {
 	bool checksum_unfinished; /* the transport checksum is left to the hardware: do not look at
 				     it */
 	bool checksum_verified;	  /* somebody checked already */
-	bool is_cut;		  /* the packet is longer than what came up */
+	bool is_bundle; /* UDP: the kernel will cut it into several datagrams (UDP_SEGMENT) */
+	bool is_cut;	/* the packet is longer than what came up */
 };
 
 struct capture_verdict {

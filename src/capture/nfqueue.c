@@ -185,6 +185,7 @@ static void end_batch(struct nfqueue *q)
 	if (!q->has_batch)
 		return;
 	q->has_batch = false;
+	q->unanswered -= q->in_batch;
 	q->in_batch = 0;
 	struct nlmsghdr *h = begin_message(q, NFQNL_MSG_VERDICT_BATCH);
 	put_verdict(h, q->batch_id, true);
@@ -226,7 +227,6 @@ static void give_verdict(void *ctx, const struct capture_verdict *v)
 	if (join_batch(q, v))
 		return;
 	/* What is in the batch is answered by the message that goes first. */
-	q->unanswered -= q->in_batch;
 	end_batch(q);
 	struct nlmsghdr *h = begin_message(q, NFQNL_MSG_VERDICT);
 	put_verdict(h, v->id, v->accept);
@@ -236,6 +236,8 @@ static void give_verdict(void *ctx, const struct capture_verdict *v)
 		mnl_attr_put(h, NFQA_PAYLOAD, v->n, v->data);
 	end_message(q, h);
 	q->unanswered--;
+	/* Verdicts leave between turns, so that an engine which dies in the middle of one has
+	 * answered nothing of it. Only a crowd that is released at once may not fit. */
 	if (q->n_send > SEND_BYTES)
 		nfqueue_flush(q);
 }
@@ -269,6 +271,7 @@ static void read_skb_info(const struct nlattr *attr, struct capture_packet *p)
 {
 	uint32_t info = ntohl(mnl_attr_get_u32(attr));
 	p->checksum_unfinished = info & NFQA_SKB_CSUMNOTREADY;
+	p->is_bundle = info & NFQA_SKB_GSO;
 	p->checksum_verified = !(info & NFQA_SKB_CSUM_NOTVERIFIED);
 }
 
@@ -345,6 +348,8 @@ static bool read_message(struct nfqueue *q, const struct nlmsghdr *h,
 	}
 	if (!q->has_read)
 		drop_predecessors(q, p.id);
+	if (q->n_send > SEND_BYTES / 2)
+		nfqueue_flush(q);
 	q->unanswered++;
 	packet(ctx, &p);
 	return true;
@@ -380,7 +385,6 @@ unsigned nfqueue_read(struct nfqueue *q, void (*packet)(void *ctx, struct captur
 		for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
 			n_packets += read_message(q, h, packet, ctx);
 	}
-	q->unanswered -= q->in_batch;
 	nfqueue_flush(q);
 	return n_packets;
 }

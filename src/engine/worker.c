@@ -227,6 +227,15 @@ static void refuse_new(struct turn *t, struct flow *f)
 	flow_remove(&t->w->shard, f);
 }
 
+/* A bundle is judged as one and received as many: what hides in its middle would be a datagram of
+ * its own. */
+static enum inspect_status look_into_datagram(struct turn *t, struct flow *f)
+{
+	if (t->cp->is_bundle)
+		return inspect_give_up(&t->w->inspect, f, REASON_INVALID);
+	return inspect_datagram(&t->w->inspect, f, t->dir, t->p.data);
+}
+
 /* Judged by its subject alone; the first packet is answered accordingly. */
 static void open_flow(struct turn *t, struct flow *f)
 {
@@ -245,7 +254,7 @@ static void open_flow(struct turn *t, struct flow *f)
 		return;
 	}
 	if (f->ip_proto == IPPROTO_UDP && status == INSPECT_WAIT)
-		status = inspect_datagram(&w->inspect, f, 0, t->p.data);
+		status = look_into_datagram(t, f);
 	else if (status == INSPECT_WAIT)
 		status = inspect_give_up(&w->inspect, f, REASON_UNIDENTIFIED);
 	settle(t, w, f, status);
@@ -455,7 +464,7 @@ static void judge_datagram(struct turn *t, struct flow *f)
 			t, f); /* ICMP of a flow that was allowed and is not passed: shadow mode */
 		return;
 	}
-	settle(t, t->w, f, inspect_datagram(&t->w->inspect, f, t->dir, t->p.data));
+	settle(t, t->w, f, look_into_datagram(t, f));
 }
 
 static void dispatch(struct turn *t, struct flow *f)

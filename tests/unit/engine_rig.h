@@ -644,7 +644,7 @@ static inline void rig_wait(struct rig *r, uint64_t ms)
 
 struct rig_frame {
 	const uint8_t *mac;
-	bool is_unfinished, is_verified, is_cut;
+	bool is_unfinished, is_verified, is_cut, is_bundle;
 };
 
 /* The engine is dead: what it had read and not answered is dropped by the kernel, and another takes
@@ -678,6 +678,7 @@ static inline struct rig_packet *rig_send_raw(struct rig *r, struct bytes packet
 		cp.checksum_unfinished = frame->is_unfinished;
 		cp.checksum_verified = frame->is_verified;
 		cp.is_cut = frame->is_cut;
+		cp.is_bundle = frame->is_bundle;
 		if (frame->mac) {
 			memcpy(cp.mac, frame->mac, 6);
 			cp.has_mac = true;

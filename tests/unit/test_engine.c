@@ -939,6 +939,27 @@ START_TEST(dns_questions_are_judged_one_by_one)
 }
 END_TEST
 
+/* UDP_SEGMENT: one packet here, several datagrams at the receiver. */
+START_TEST(a_bundle_of_datagrams_is_judged_by_nobody_and_denied)
+{
+	uint8_t text[300], packet[400];
+	r = rig_new(policy);
+	size_t n = question(text, "a.example.com");
+	n = rig_udp(packet, &rig_client, &rig_names, bytes_of(text, n));
+	ck_assert(was_dropped(
+		rig_send_raw(r, bytes_of(packet, n), &(struct rig_frame){.is_bundle = true})));
+	n = rig_udp(packet, &rig_client, &rig_web, bytes_of(text, 40));
+	/* a rule that reads nothing has nothing to miss */
+	rig_use(r,
+		"version: 1\nrules:\n- {name: all, from: shop/client, to: shop/web, app: udp, "
+		"allow: true}\n",
+		NULL);
+	ck_assert(was_accepted(
+		rig_send_raw(r, bytes_of(packet, n), &(struct rig_frame){.is_bundle = true})));
+	finish();
+}
+END_TEST
+
 START_TEST(a_denied_datagram_flow_is_judged_again_by_a_new_policy)
 {
 	r = rig_new("version: 1\n");
@@ -1336,6 +1357,7 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("others");
 	tcase_add_test(tc, dns_questions_are_judged_one_by_one);
+	tcase_add_test(tc, a_bundle_of_datagrams_is_judged_by_nobody_and_denied);
 	tcase_add_test(tc, a_denied_datagram_flow_is_judged_again_by_a_new_policy);
 	tcase_add_test(tc, echo_is_one_flow_with_its_answer);
 	tcase_add_test(tc, other_protocols_need_a_rule_for_all);

@@ -157,6 +157,7 @@ START_TEST(a_batch_leaves_out_what_is_held)
 		answer(&(struct capture_verdict){.id = held[place], .accept = place % 2});
 		nfqueue_flush(q);
 		ck_assert_str_eq(heard(), place % 2 ? "h" : "");
+		ck_assert_uint_eq(nfqueue_unanswered(q), 0);
 	}
 	ck_assert_uint_eq(counter_get(&counters, COUNTER_SEND_ERRORS), 0);
 }
