@@ -140,6 +140,12 @@ int nfqueue_open(int fd, uint16_t number, int raw4, int raw6, struct shared_coun
 		nfqueue_close(q);
 		return -ENOMEM;
 	}
+	struct timeval patience = {.tv_usec = NFQUEUE_WAIT_MS * 1000L};
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0) {
+		q->fd = -1;
+		nfqueue_close(q);
+		return -errno;
+	}
 	q->fd = fd;
 	q->number = number;
 	q->raw4 = raw4;
@@ -362,7 +368,8 @@ static int receive(struct nfqueue *q, struct mmsghdr *messages, struct iovec *ve
 		messages[i] =
 			(struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
 	}
-	int n = recvmmsg(q->fd, messages, READ_BATCH, MSG_DONTWAIT, NULL);
+	/* One call waits and reads: a poll before each would cost as much as the packet. */
+	int n = recvmmsg(q->fd, messages, READ_BATCH, MSG_WAITFORONE, NULL);
 	if (n >= 0)
 		return n;
 	if (errno == ENOBUFS)

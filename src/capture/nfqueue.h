@@ -13,6 +13,8 @@
 
 struct nfqueue;
 
+enum { NFQUEUE_WAIT_MS = 50 };
+
 /* Control process: binds queue `number`; returns a descriptor or a negative errno with the remedy
  * in err. */
 int nfqueue_bind(uint16_t number, uint32_t length, struct error *err);
@@ -22,8 +24,8 @@ int nfqueue_open(int fd, uint16_t number, int raw4, int raw6, struct shared_coun
 		 struct nfqueue **out);
 void nfqueue_close(struct nfqueue *q);
 
-/* Calls `packet` for each packet that waits now; sends the verdicts given meanwhile as one message.
- * Returns how many came. */
+/* Waits for packets, NFQUEUE_WAIT_MS at most, and calls `packet` for each that is there; sends the
+ * verdicts given meanwhile as one message. Returns how many came. */
 unsigned nfqueue_read(struct nfqueue *q, void (*packet)(void *ctx, struct capture_packet *p),
 		      void *ctx);
 /* Sends verdicts that were given outside nfqueue_read. */

@@ -34,7 +34,8 @@ struct seat {
 	size_t ring_capacity;
 	struct shared_counters *counters; /* of this worker */
 	int wake;			  /* eventfd: a new image is there */
-	int queue_fd;
+	const struct policy_image *image; /* in use */
+	bool has_begun;			  /* the batch has its time and image */
 	pthread_t thread;
 	struct engine_time now;
 };
@@ -79,45 +80,53 @@ static void put_record(void *ctx, const struct event_head *record)
 		return; /* the reader looks by itself from time to time */
 }
 
+/* Time and image are those of the moment, whatever the wait before. */
+static void begin_batch(struct seat *seat)
+{
+	const struct policy_image *latest =
+		atomic_load_explicit(&seat->engine->image, memory_order_acquire);
+	seat->now = time_now();
+	seat->has_begun = true;
+	if (latest == seat->image)
+		return;
+	seat->image = latest;
+	worker_use_image(seat->worker, latest, seat->now);
+}
+
 static void on_packet(void *ctx, struct capture_packet *packet)
 {
 	struct seat *seat = ctx;
+	if (!seat->has_begun)
+		begin_batch(seat);
 	worker_packet(seat->worker, packet, seat->now);
 }
 
-static void wait_for_work(const struct seat *seat)
+/* Before the first image no packet is read. */
+static void wait_for_image(const struct seat *seat)
 {
-	struct pollfd fds[] = {{.fd = seat->queue_fd, .events = POLLIN},
-			       {.fd = seat->wake, .events = POLLIN}};
-	if (poll(fds, 2, WORKER_TICK_MS) > 0 && (fds[1].revents & POLLIN)) {
-		uint64_t n;
-		ssize_t done = read(seat->wake, &n, sizeof(n));
-		(void)done; /* only to make it quiet again */
-	}
+	struct pollfd wake = {.fd = seat->wake, .events = POLLIN};
+	uint64_t n;
+	if (poll(&wake, 1, WORKER_TICK_MS) > 0 && read(seat->wake, &n, sizeof(n)) < 0)
+		return; /* another look will do */
 }
 
 static void *run_worker(void *ctx)
 {
 	struct seat *seat = ctx;
-	const struct policy_image *image = NULL;
 	uint64_t next_tick = 0;
+	while (!atomic_load_explicit(&seat->engine->image, memory_order_acquire))
+		wait_for_image(seat);
 	for (;;) {
-		const struct policy_image *latest =
-			atomic_load_explicit(&seat->engine->image, memory_order_acquire);
-		seat->now = time_now();
-		if (latest != image) {
-			image = latest;
-			worker_use_image(seat->worker, image, seat->now);
-		}
-		unsigned n = image ? nfqueue_read(seat->queue, on_packet, seat) : 0;
-		if (image && seat->now.mono_ns >= next_tick) {
+		seat->has_begun = false;
+		(void)nfqueue_read(seat->queue, on_packet, seat); /* none is fine */
+		if (!seat->has_begun)
+			begin_batch(seat);
+		if (seat->now.mono_ns >= next_tick) {
 			worker_tick(seat->worker, seat->now);
 			next_tick = seat->now.mono_ns + WORKER_TICK_MS * UINT64_C(1000000);
 		}
 		nfqueue_flush(seat->queue);
 		counter_inc(seat->counters, COUNTER_HEARTBEAT);
-		if (n == 0)
-			wait_for_work(seat);
 	}
 	return NULL;
 }
@@ -156,7 +165,6 @@ static void open_seat(struct engine *e, unsigned number)
 	seat->number = number;
 	seat->counters = &e->counters[number];
 	seat->ring = map_shared(fds[2], ring_size(SHARED_RING_BYTES));
-	seat->queue_fd = fds[0];
 	seat->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (seat->wake < 0)
 		log_fatal("cannot create an eventfd: %s", strerror(errno));
