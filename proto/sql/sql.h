@@ -27,35 +27,60 @@ enum {
 };
 
 /* X(constant, word in policies and records) */
-#define SQL_VERBS(X)                                                                               \
-	X(UNKNOWN, "unknown")                                                                      \
-	X(SELECT, "select")                                                                        \
-	X(INSERT, "insert")                                                                        \
-	X(REPLACE, "replace") X(UPDATE, "update") X(DELETE, "delete") X(DO, "do") X(               \
-		SHOW, "show") X(DESCRIBE, "describe") X(EXPLAIN,                                   \
-							"explain") X(HELP, "help") X(USE, "use")   \
-		X(SET, "set") X(BEGIN, "begin") X(COMMIT, "commit") X(ROLLBACK, "rollback") X(     \
-			SAVEPOINT,                                                                 \
-			"savepoint") X(RELEASE, "release") X(LOCK, "lock") X(UNLOCK,               \
-									     "unlock") X(XA, "xa") \
-			X(SESSION, "session") X(DEALLOCATE, "deallocate") X(CREATE, "create") X(   \
-				ALTER, "alter") X(DROP, "drop") X(RENAME, "rename") X(TRUNCATE,    \
-										      "truncate")  \
-				X(ANALYZE, "analyze") X(CHECK, "check") X(CHECKSUM, "checksum") X( \
-					OPTIMIZE,                                                  \
-					"optimize") X(REPAIR, "repair") X(CALL, "call") X(LOAD,    \
-											  "load")  \
-					X(HANDLER, "handler") X(PREPARE, "prepare") X(             \
-						EXECUTE, "execute") X(ACCOUNT,                     \
-								      "account") X(GRANT, "grant") \
-						X(REVOKE, "revoke") X(SET_GLOBAL, "set_global") X( \
-							FLUSH, "flush") X(KILL, "kill") X(RESET,   \
-											  "reset") \
-							X(PURGE, "purge") X(SHUTDOWN, "shutdown")  \
-								X(REPLICATION, "replication")      \
-									X(PLUGIN, "plugin") X(     \
-										DEBUG, "debug")    \
-										X(CLONE, "clone")
+/* clang-format off */
+#define SQL_VERBS(X) \
+	X(UNKNOWN, "unknown") \
+	X(SELECT, "select") \
+	X(INSERT, "insert") \
+	X(REPLACE, "replace") \
+	X(UPDATE, "update") \
+	X(DELETE, "delete") \
+	X(DO, "do") \
+	X(SHOW, "show") \
+	X(DESCRIBE, "describe") \
+	X(EXPLAIN, "explain") \
+	X(HELP, "help") \
+	X(USE, "use") \
+	X(SET, "set") \
+	X(BEGIN, "begin") \
+	X(COMMIT, "commit") \
+	X(ROLLBACK, "rollback") \
+	X(SAVEPOINT, "savepoint") \
+	X(RELEASE, "release") \
+	X(LOCK, "lock") \
+	X(UNLOCK, "unlock") \
+	X(XA, "xa") \
+	X(SESSION, "session") \
+	X(DEALLOCATE, "deallocate") \
+	X(CREATE, "create") \
+	X(ALTER, "alter") \
+	X(DROP, "drop") \
+	X(RENAME, "rename") \
+	X(TRUNCATE, "truncate") \
+	X(ANALYZE, "analyze") \
+	X(CHECK, "check") \
+	X(CHECKSUM, "checksum") \
+	X(OPTIMIZE, "optimize") \
+	X(REPAIR, "repair") \
+	X(CALL, "call") \
+	X(LOAD, "load") \
+	X(HANDLER, "handler") \
+	X(PREPARE, "prepare") \
+	X(EXECUTE, "execute") \
+	X(ACCOUNT, "account") \
+	X(GRANT, "grant") \
+	X(REVOKE, "revoke") \
+	X(SET_GLOBAL, "set_global") \
+	X(FLUSH, "flush") \
+	X(KILL, "kill") \
+	X(RESET, "reset") \
+	X(PURGE, "purge") \
+	X(SHUTDOWN, "shutdown") \
+	X(REPLICATION, "replication") \
+	X(PLUGIN, "plugin") \
+	X(DEBUG, "debug") \
+	X(CLONE, "clone")
+/* clang-format on */
 
 #define SQL_VERB_NAME(name, word) SQL_##name,
 enum sql_verb { SQL_VERBS(SQL_VERB_NAME) SQL_N_VERBS };

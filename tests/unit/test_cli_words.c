@@ -204,6 +204,7 @@ static void play(const char *answer)
 		if (fgets(line, sizeof(line), stream))
 			fputs(line, file);
 		(void)fclose(file);
+		(void)fseek(stream, 0, SEEK_CUR); /* a socket: only says that writing begins */
 		fputs(answer, stream);
 		(void)fclose(stream);
 		_exit(0);

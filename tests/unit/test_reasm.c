@@ -138,7 +138,7 @@ static void twin_release(struct bench *b)
 
 static void step_write(struct bench *b)
 {
-	uint8_t data[1500], sent[1500], expected[1500];
+	uint8_t data[1500] = {0}, sent[1500], expected[1500];
 	uint32_t at = below(b, 3)
 			      ? b->twin.next + below(b, 40) - (b->twin.next > 40 ? below(b, 40) : 0)
 			      : below(b, RANGE - 1);
@@ -255,7 +255,7 @@ START_TEST(every_overlap_of_three_segments)
 	unsigned number = 0;
 	struct {
 		uint32_t from, to;
-	} range[21];
+	} range[21] = {0};
 	unsigned n = 0;
 	for (uint32_t from = 0; from < SPAN; from++)
 		for (uint32_t to = from + 1; to <= SPAN; to++)
