@@ -98,7 +98,6 @@ struct flow {
 	uint8_t pass_reason; /* enum reason: PASSED although nothing could judge it, by a default or
 				as opaque */
 	bool is_enforced;    /* something may be denied for real: hold, else only look */
-	bool is_lenient;     /* judged, never held or denied */
 	bool needs_replies;  /* the rules judge, or the records want, fields of replies */
 	bool replies_unseen; /* MARK_REQUESTS was set: no acknowledgements, no replies */
 	bool was_offloaded;  /* records say that counts are partial */

@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -23,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IMAGES_MAX = 64, UNMAP_POLL_MS = 200 };
+enum { IMAGES_MAX = 64, UNMAP_POLL_MS = 200, FIRST_IMAGE_POLL_MS = 5 };
 
 struct seat {
 	struct engine *engine;
@@ -33,7 +32,6 @@ struct seat {
 	struct ring *ring;
 	size_t ring_capacity;
 	struct shared_counters *counters; /* of this worker */
-	int wake;			  /* eventfd: a new image is there */
 	const struct policy_image *image; /* in use */
 	bool has_begun;			  /* the batch has its time and image */
 	pthread_t thread;
@@ -101,21 +99,12 @@ static void on_packet(void *ctx, struct capture_packet *packet)
 	worker_packet(seat->worker, packet, seat->now);
 }
 
-/* Before the first image no packet is read. */
-static void wait_for_image(const struct seat *seat)
-{
-	struct pollfd wake = {.fd = seat->wake, .events = POLLIN};
-	uint64_t n;
-	if (poll(&wake, 1, WORKER_TICK_MS) > 0 && read(seat->wake, &n, sizeof(n)) < 0)
-		return; /* another look will do */
-}
-
 static void *run_worker(void *ctx)
 {
 	struct seat *seat = ctx;
 	uint64_t next_tick = 0;
 	while (!atomic_load_explicit(&seat->engine->image, memory_order_acquire))
-		wait_for_image(seat);
+		(void)poll(NULL, 0, FIRST_IMAGE_POLL_MS); /* until then no packet is read */
 	for (;;) {
 		seat->has_begun = false;
 		(void)nfqueue_read(seat->queue, on_packet, seat); /* none is fine */
@@ -165,9 +154,6 @@ static void open_seat(struct engine *e, unsigned number)
 	seat->number = number;
 	seat->counters = &e->counters[number];
 	seat->ring = map_shared(fds[2], ring_size(SHARED_RING_BYTES));
-	seat->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (seat->wake < 0)
-		log_fatal("cannot create an eventfd: %s", strerror(errno));
 	if (nfqueue_open(fds[0], (uint16_t)(e->hello.queue_base + number), e->fds[ENGINE_FD_RAW4],
 			 e->fds[ENGINE_FD_RAW6], seat->counters, &seat->queue) < 0)
 		log_fatal("no memory for the buffers of queue %u", e->hello.queue_base + number);
@@ -219,15 +205,6 @@ static void unmap_unused(struct engine *e)
 	}
 }
 
-static void wake_workers(const struct engine *e)
-{
-	uint64_t one = 1;
-	for (unsigned i = 0; i < e->hello.n_workers; i++) {
-		ssize_t done = write(e->seats[i].wake, &one, sizeof(one));
-		(void)done; /* it looks by itself within a tick */
-	}
-}
-
 static void take_image(struct engine *e, int fd)
 {
 	const struct policy_image *image;
@@ -243,7 +220,6 @@ static void take_image(struct engine *e, int fd)
 	}
 	e->mapped[e->n_mapped++] = image;
 	atomic_store_explicit(&e->image, image, memory_order_release);
-	wake_workers(e);
 }
 
 /* False: the control process is gone. */

@@ -209,7 +209,7 @@ static void deny(struct turn *t, struct worker *w, struct flow *flow)
 
 static void wait(struct turn *t, struct worker *w, struct flow *flow)
 {
-	if (flow->is_lenient) {
+	if (!flow->is_enforced) {
 		let_pass(t, w, flow);
 		return;
 	}

@@ -357,7 +357,7 @@ static void midstream(struct turn *t)
 /* The flow was handed to the kernel and would now have to be read: its bytes are lost to us. */
 static enum inspect_status passed_needs_inspection(struct worker *w, struct flow *f)
 {
-	if (w->settings->midstream == VERDICT_ALLOW || f->is_lenient)
+	if (w->settings->midstream == VERDICT_ALLOW || !f->is_enforced)
 		return INSPECT_FINAL;
 	deny_connection(w, f, REASON_MIDSTREAM);
 	return INSPECT_DENY;

@@ -12,7 +12,7 @@ struct call {
 	struct inspect *in;
 	struct flow *flow;
 	unsigned dir;
-	bool has_claimed, has_judged, is_denied, is_late_edit;
+	bool has_judged, is_denied, is_late_edit;
 	struct policy_decision decision; /* the denial, or the last decision */
 };
 
@@ -92,23 +92,14 @@ static uint8_t probe_set(struct inspect *in, const struct flow *f, uint64_t *set
 
 /* ---- feeding the claimant ---- */
 
-static void decide_event(struct call *c, const struct dis_event *event, struct policy_decision *d)
-{
-	struct flow *f = c->flow;
-	if (event->kind == DIS_CLAIM)
-		policy_decide_app(c->in->image, &f->subject, &f->candidates, f->app, d);
-	else
-		policy_decide_event(c->in->image, &f->subject, &f->candidates, f->app, event, d);
-}
-
 static void feed_event(void *ctx, const struct dis_event *event)
 {
 	struct call *c = ctx;
 	if (c->is_denied)
 		return;
+	const struct flow *f = c->flow;
 	struct policy_decision d;
-	decide_event(c, event, &d);
-	c->has_claimed |= event->kind == DIS_CLAIM;
+	policy_decide_event(c->in->image, &f->subject, &f->candidates, f->app, event, &d);
 	c->has_judged = true;
 	c->decision = d;
 	if (event->kind == DIS_CLAIM && d.verdict != VERDICT_DENY)
@@ -311,7 +302,7 @@ static enum inspect_status identify(struct inspect *in, struct flow *f, unsigned
 				    struct bytes slice)
 {
 	uint8_t app = probe_set(in, f, &f->apps, dir, slice);
-	if (app == POLICY_APP_NONE && f->is_lenient && f->apps == 0) {
+	if (app == POLICY_APP_NONE && !f->is_enforced && f->apps == 0) {
 		f->apps = f->others;
 		f->others = 0;
 		app = probe_set(in, f, &f->apps, dir, slice);
@@ -411,7 +402,6 @@ static enum inspect_status rejudge_open(struct inspect *in, struct flow *f,
 	if (d->verdict == VERDICT_PENDING && f->app != POLICY_APP_NONE)
 		policy_decide_app(in->image, &f->subject, &f->candidates, f->app, d);
 	f->is_enforced = d->mode == MODE_ENFORCE;
-	f->is_lenient = !f->is_enforced;
 	f->needs_replies = d->needs_replies;
 	if (is_enforced_denial(d))
 		return INSPECT_DENY;

@@ -237,30 +237,6 @@ static enum reason failure_of_app(const struct tally *t, uint8_t app)
 	return t->covers && !t->covers_app ? REASON_WRONG_PROTOCOL : REASON_DEFAULT;
 }
 
-void policy_decide_app(const struct policy_image *image, const struct policy_subject *subject,
-		       const struct policy_candidates *candidates, uint8_t app,
-		       struct policy_decision *out)
-{
-	struct tally t = tally_start();
-	struct walk walk = walk_start(image, subject, candidates);
-	const struct image_rule *rule;
-	uint32_t number;
-	while ((rule = walk_next(&walk, &number))) {
-		tally_cover(&t, rule);
-		if (!app_is_raw(rule->app) && rule->app != app)
-			continue;
-		tally_wishes(&t, rule);
-		t.covers_app |= rule->action == RULE_ALLOW;
-		if (app_is_raw(rule->app))
-			tally_match(&t, rule, number, REASON_RULE);
-		else
-			tally_app(&t, rule, number);
-	}
-	t.failure = failure_of_app(&t, app);
-	t.wants_log &= app < n_dissectors; /* what nobody reads has no requests */
-	conclude(image, subject, &t, out);
-}
-
 static enum reason reason_of(enum fit fit)
 {
 	switch (fit) {
@@ -286,6 +262,43 @@ static void tally_event(const struct policy_image *image, struct tally *t,
 		t->failure = reason_of(fit);
 }
 
+/* What the rules say once the application is known: of the connection (event NULL), or of one of
+ * its units. */
+static struct tally tally_known_app(const struct policy_image *image,
+				    const struct policy_subject *subject,
+				    const struct policy_candidates *candidates, uint8_t app,
+				    const struct dis_event *event)
+{
+	struct tally t = tally_start();
+	struct walk walk = walk_start(image, subject, candidates);
+	const struct image_rule *rule;
+	uint32_t number;
+	while ((rule = walk_next(&walk, &number))) {
+		tally_cover(&t, rule);
+		if (!app_is_raw(rule->app) && rule->app != app)
+			continue;
+		tally_wishes(&t, rule);
+		t.covers_app |= rule->action == RULE_ALLOW;
+		if (app_is_raw(rule->app))
+			tally_match(&t, rule, number, REASON_RULE);
+		else if (event)
+			tally_event(image, &t, rule, number, event);
+		else
+			tally_app(&t, rule, number);
+	}
+	return t;
+}
+
+void policy_decide_app(const struct policy_image *image, const struct policy_subject *subject,
+		       const struct policy_candidates *candidates, uint8_t app,
+		       struct policy_decision *out)
+{
+	struct tally t = tally_known_app(image, subject, candidates, app, NULL);
+	t.failure = failure_of_app(&t, app);
+	t.wants_log &= app < n_dissectors; /* what nobody reads has no requests */
+	conclude(image, subject, &t, out);
+}
+
 void policy_decide_event(const struct policy_image *image, const struct policy_subject *subject,
 			 const struct policy_candidates *candidates, uint8_t app,
 			 const struct dis_event *event, struct policy_decision *out)
@@ -303,21 +316,7 @@ void judge_event(const struct policy_image *image, const struct policy_subject *
 		policy_decide_app(image, subject, candidates, app, out);
 		return;
 	}
-	struct tally t = tally_start();
-	struct walk walk = walk_start(image, subject, candidates);
-	const struct image_rule *rule;
-	uint32_t number;
-	while ((rule = walk_next(&walk, &number))) {
-		tally_cover(&t, rule);
-		if (!app_is_raw(rule->app) && rule->app != app)
-			continue;
-		tally_wishes(&t, rule);
-		t.covers_app |= rule->action == RULE_ALLOW;
-		if (app_is_raw(rule->app))
-			tally_match(&t, rule, number, REASON_RULE);
-		else
-			tally_event(image, &t, rule, number, event);
-	}
+	struct tally t = tally_known_app(image, subject, candidates, app, event);
 	if (t.failure == REASON_DEFAULT)
 		t.failure = failure_of_app(&t, app);
 	conclude(image, subject, &t, out);

@@ -188,9 +188,10 @@ const struct image_key *item_failure(const struct policy_image *image,
 	const struct image_key *keys = image_keys(image) + item->keys;
 	bool may_be_absent = skips_absent(item, event);
 	for (uint32_t i = 0; i < item->n_keys; i++) {
-		bool is_empty_list =
-			key_is_list(rule, &keys[i]) && another_key_holds(image, item, event);
-		if (!key_holds(key_state(image, &keys[i], event), (enum rule_action)rule->action,
+		enum key_state state = key_state(image, &keys[i], event);
+		bool is_empty_list = state == KEY_STATE_ABSENT && key_is_list(rule, &keys[i]) &&
+				     another_key_holds(image, item, event);
+		if (!key_holds(state, (enum rule_action)rule->action,
 			       may_be_absent || keys[i].is_reply || is_empty_list))
 			return &keys[i];
 	}
