@@ -48,6 +48,8 @@ enum {
 	DIS_VALUES_MAX =
 		96,	   /* values in one event; what does not fit makes the event DIS_UNPROVEN */
 	DIS_APPS_MAX = 64, /* dissectors; a set of them is one uint64_t */
+	DIS_REFUSAL_MAX = 1024, /* a refusal in the client's protocol */
+	DIS_WHY_MAX = 200,	/* the sentence in it */
 };
 
 enum dis_dir { DIS_TO_SERVER, DIS_TO_CLIENT };
@@ -147,6 +149,14 @@ struct dissector {
 	 * a `false` the engine may stop showing the server's bytes for the rest of the connection.
 	 */
 	bool (*needs_replies)(const void *state);
+	/* What a server of this protocol would send to say that the unit just judged is refused:
+	 * written to out[DIS_REFUSAL_MAX]; the answer is its length. The connection is closed
+	 * behind it (over UDP nothing follows). `unit` is the refused unit as feed had it, `state`
+	 * what feed left, `why` printable ASCII without quotes of at most DIS_WHY_MAX bytes. 0: the
+	 * client would take it for something else (the reply to an earlier request is not through)
+	 * or cannot be told; it gets a reset. NULL: never. */
+	size_t (*refuse)(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
+			 uint8_t *out);
 	/* Emits the DIS_REQUEST event of one request written as in policy tests: "GET /x", "SELECT
 	 * 1", "GET k", "A example.com". `text` has no outer quotes. False: cannot be read so;
 	 * nothing was emitted. */
