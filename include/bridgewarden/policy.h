@@ -80,6 +80,7 @@ struct policy_settings {
 	uint32_t epoch; /* what offloaded flows are marked with; changes when a verdict may have
 			   changed */
 	enum mode mode; /* the file's */
+	bool enforces;	/* the file's mode or that of any rule: somebody counts on what passes */
 	uint32_t unknown_hold_ms;
 	enum verdict unknown_then, midstream, malformed,
 		unidentified; /* ALLOW | DENY; midstream PENDING = inspect */

@@ -47,10 +47,12 @@ struct turn {
 };
 
 /* Who only observes or tries a policy out stands in nobody's way: drops nothing, changes nothing.
- */
+ * What belongs to no flow could be anybody's: one enforced rule anywhere binds it. */
 static inline bool binds(const struct worker *w, const struct flow *flow /* or NULL */)
 {
-	return w->settings->mode == MODE_ENFORCE || (flow && flow->is_enforced);
+	if (!flow)
+		return w->settings->enforces;
+	return w->settings->mode == MODE_ENFORCE || flow->is_enforced;
 }
 
 /* answer.c: the one place where a packet's verdict is given */

@@ -629,7 +629,11 @@ static void waited_long_enough(struct worker *w, struct flow *f)
 	if (f->phase != FLOW_IDENTIFYING && f->phase != FLOW_INSPECTING && !was_waiting)
 		return;
 	f->deadline_ns = 0;
-	if (was_waiting && w->settings->unknown_then == VERDICT_ALLOW) {
+	/* Nobody's now: in a file that only watches just a rule that is enforced for anybody binds
+	 * it. */
+	bool passes = w->settings->unknown_then == VERDICT_ALLOW ||
+		      w->settings->mode != MODE_ENFORCE;
+	if (was_waiting && passes) {
 		resume_waiting(NULL, w, f);
 		return;
 	}

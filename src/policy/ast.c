@@ -110,6 +110,14 @@ const struct policy_config *policy_config(const struct policy *policy)
 	return &policy->config;
 }
 
+bool policy_enforces(const struct policy *policy)
+{
+	bool enforces = policy->config.mode == MODE_ENFORCE;
+	for (size_t i = 0; i < policy->n_rules && !enforces; i++)
+		enforces = rule_mode(policy, &policy->rules[i]) == MODE_ENFORCE;
+	return enforces;
+}
+
 size_t policy_n_rules(const struct policy *policy)
 {
 	return policy->n_rules;

@@ -383,6 +383,7 @@ static void fill_settings(const struct writing *w, struct policy_settings *s)
 	s->generation = w->inputs->generation;
 	s->epoch = w->inputs->epoch;
 	s->mode = c->mode;
+	s->enforces = policy_enforces(w->policy);
 	s->unknown_hold_ms = (uint32_t)c->defaults.unknown_hold_ms;
 	s->unknown_then = c->defaults.unknown_then;
 	s->midstream = c->defaults.midstream;

@@ -21,7 +21,7 @@
 #include "bridgewarden/policy.h"
 #include "policy/ast.h"
 
-enum { IMAGE_LAYOUT = 1 }; /* counts up with each change of a struct below */
+enum { IMAGE_LAYOUT = 2 }; /* counts up with each change of a struct below */
 
 #define IMAGE_MAGIC "bwpolicy"
 

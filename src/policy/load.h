@@ -142,6 +142,8 @@ struct policy_config {
 const struct policy_config *policy_config(const struct policy *policy);
 /* Is the traffic of this network ours to judge? */
 bool policy_manages(const struct policy *policy, const struct identity_network *network);
+/* Does the file or any of its rules refuse anything? Else nothing may be dropped or changed. */
+bool policy_enforces(const struct policy *policy);
 size_t policy_n_rules(const struct policy *policy);
 size_t policy_n_tests(const struct policy *policy);
 
