@@ -200,4 +200,13 @@ static inline void read_fail(struct reader *r)
 		r->bad = true;
 }
 
+/* Copies text to out[at], where the caller knows that there is room; returns where the next goes.
+ */
+static inline size_t bytes_put(uint8_t *out, size_t at, struct bytes text)
+{
+	if (text.n > 0)
+		memcpy(out + at, text.p, text.n);
+	return at + text.n;
+}
+
 #endif

@@ -65,7 +65,7 @@ enum event_tag {
 	EVENT_TAG_RULE,	   /* name of the deciding rule; absent for a default */
 	EVENT_TAG_FOUND,   /* the protocol that was found instead */
 	EVENT_TAG_TEXT,	   /* free text: why malformed, what the engine says */
-	EVENT_TAG_REFUSAL, /* "reset", "icmp", "drop" */
+	EVENT_TAG_REFUSAL, /* "native", "reset", "icmp", "drop" */
 	EVENT_TAG_FIELD =
 		0x100, /* + index in dissectors[app]->fields; a string, or a number as 8 bytes */
 };

@@ -49,6 +49,7 @@ struct half {
 	uint32_t next, fed, passed, acked; /* sequence numbers, see above */
 	uint32_t edge; /* right edge that the receiver advertised: ack + window, the largest so far
 			*/
+	uint32_t top;  /* one past the last byte that was ever let through, gaps or not */
 	uint32_t fin;  /* sequence number of the canonical FIN, if has_fin */
 	uint32_t isn;
 	uint32_t want;	      /* show the dissector no less than so many unconsumed bytes */
@@ -102,6 +103,9 @@ struct flow {
 	bool replies_unseen; /* MARK_REQUESTS was set: no acknowledgements, no replies */
 	bool was_offloaded;  /* records say that counts are partial */
 	bool has_reported;   /* a violation of the connection was recorded */
+	bool is_leaving;     /* DENIED, and told so: both sides are being seen off */
+	bool has_asked;	     /* a request was let through ... */
+	uint32_t asked_ack;  /* ... when the client had acknowledged so much */
 	uint8_t end;	     /* enum flow_end */
 	uint8_t n_held;	     /* packets whose verdict waits; the ids are the worker's own */
 	uint32_t held;	     /* head of that list; worker-private index */

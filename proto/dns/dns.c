@@ -565,13 +565,29 @@ static struct dis_result dns_feed(void *state, uint8_t ip_proto, enum dis_dir di
 				   : feed_stream(s, dir, in, sink);
 }
 
-/* ---------------------------------------------------------------- sentences of policy tests */
+/* ---------------------------------------------------------------- refusal */
 
 static void put_u16(uint8_t *p, unsigned value)
 {
 	p[0] = (uint8_t)(value >> 8);
 	p[1] = (uint8_t)value;
 }
+
+static size_t dns_refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
+			 uint8_t *out)
+{
+	(void)state; /* an answer names its question: any order will do */
+	size_t head = ip_proto == DNS_UDP ? 0 : DNS_LENGTH_SIZE;
+	struct dns_message m;
+	if (parse_request(bytes_from(unit, head), &m))
+		return 0;
+	size_t n = dns_refusal(&m, why, out + head);
+	if (head)
+		put_u16(out, (unsigned)n);
+	return head + n;
+}
+
+/* ---------------------------------------------------------------- sentences of policy tests */
 
 /* "A example.com", or "example.com" for A: writes the query and reads it as if it came from the
  * network. */
@@ -607,5 +623,6 @@ const struct dissector dns_dissector = {
 	.fields = dns_fields,
 	.n_fields = N_FIELDS,
 	.feed = dns_feed,
+	.refuse = dns_refuse,
 	.say = dns_say,
 };

@@ -85,6 +85,10 @@ bool dns_read_head(struct dns_reader *d, struct dns_message *m);
 /* All records behind the question. NULL: right. Learns the upper bits of rcode. */
 const char *dns_check_records(struct dns_message *m);
 
+/* Writes the answer of a server that will not (dns_refusal.c) to a request that was read rightly:
+ * 12 + 255 + 4 + 17 + why.n octets at most. */
+size_t dns_refusal(const struct dns_message *m, struct bytes why, uint8_t *out);
+
 void dns_put(struct dns_text *t, struct bytes b);
 void dns_put_number(struct dns_text *t, uint64_t number);
 /* The data of a record that dns_check_records has accepted, as text. */

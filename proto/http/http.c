@@ -552,6 +552,28 @@ static bool http_needs_replies(const void *state)
 	return !s->has_request || s->is_switching;
 }
 
+/* ---------------------------------------------------------------- refusal */
+
+/* Whether an earlier request still waits for its reply only the caller knows: replies may be
+ * unseen. */
+static size_t http_refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
+			  uint8_t *out)
+{
+	(void)state, (void)ip_proto; /* TCP is the only one offered */
+	static const char head[] = "HTTP/1.1 403 Forbidden\r\n"
+				   "Content-Type: text/plain\r\n"
+				   "Cache-Control: no-store\r\n"
+				   "Connection: close\r\n"
+				   "Content-Length: ";
+	const uint8_t length[] = {(uint8_t)('0' + why.n / 100), (uint8_t)('0' + why.n / 10 % 10),
+				  (uint8_t)('0' + why.n % 10)};
+	const size_t zeros = why.n < 10 ? 2 : why.n < 100;
+	size_t n = bytes_put(out, 0, bytes_str(head));
+	n = bytes_put(out, n, bytes_from(bytes_of(length, sizeof(length)), zeros));
+	n = bytes_put(out, n, bytes_str("\r\n\r\n"));
+	return bytes_is(bytes_slice(unit, 0, 5), "HEAD ") ? n : bytes_put(out, n, why);
+}
+
 /* ---------------------------------------------------------------- sentences of policy tests */
 
 struct text {
@@ -656,5 +678,6 @@ const struct dissector http_dissector = {
 	.n_fields = N_FIELDS,
 	.feed = http_feed,
 	.needs_replies = http_needs_replies,
+	.refuse = http_refuse,
 	.say = http_say,
 };

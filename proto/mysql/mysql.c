@@ -114,6 +114,34 @@ static bool say(struct bytes text, const struct dis_sink *sink)
 	return true;
 }
 
+/* ---------------------------------------------------------------- refusal */
+
+enum {
+	ER_ACCESS_DENIED = 1045,   /* of a login */
+	ER_SPECIFIC_DENIED = 1227, /* of a command */
+};
+
+/* An ERR packet with the next number, where the client waits for no other reply. */
+static size_t refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
+		     uint8_t *out)
+{
+	const struct mysql_state *st = state;
+	(void)ip_proto, (void)unit; /* the state says all */
+	const struct mysql_pending *last = &st->pending[st->first_pending];
+	if (st->n_pending != 1 || last->command != st->command)
+		return 0;
+	bool is_login = last->command == COM_CONNECT || last->command == COM_CHANGE_USER;
+	unsigned code = is_login ? ER_ACCESS_DENIED : ER_SPECIFIC_DENIED;
+	size_t n = 1 + 2 + 6 + why.n; /* kind, code, state, text */
+	const uint8_t head[] = {
+		(uint8_t)n,    (uint8_t)(n >> 8),   0, (uint8_t)(st->sequence + 1), 0xff,
+		(uint8_t)code, (uint8_t)(code >> 8)};
+	memcpy(out, head, sizeof(head));
+	memcpy(out + sizeof(head), is_login ? "#28000" : "#42000", 6);
+	memcpy(out + sizeof(head) + 6, why.p, why.n);
+	return MYSQL_HEADER + n;
+}
+
 extern const struct dissector mysql_dissector; /* named in proto/table.c */
 
 const struct dissector mysql_dissector = {
@@ -125,5 +153,6 @@ const struct dissector mysql_dissector = {
 	.fields = mysql_fields,
 	.n_fields = N_FIELDS,
 	.feed = feed,
+	.refuse = refuse,
 	.say = say,
 };

@@ -197,6 +197,7 @@ static struct dis_result other_command(struct mysql_state *st, struct bytes in,
 	follow(st, shape->command);
 	st->is_skipping = p.n == MYSQL_PACKET_MAX;
 	st->sequence = p.sequence;
+	st->command = (uint8_t)shape->command;
 	return mysql_done(n, MYSQL_HEADER + (uint64_t)p.n - n);
 }
 

@@ -310,6 +310,8 @@ struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
 	emit_session(sink, l.user, l.schema);
 	st->phase = PHASE_OPEN;
 	st->is_authenticating = 1;
+	st->sequence = p.sequence;
+	st->command = COM_CONNECT;
 	(void)mysql_push(st, COM_CONNECT, 0, MYSQL_NO_SLOT); /* nothing is pending yet */
 	return mysql_done(n, 0);
 }

@@ -143,7 +143,8 @@ struct mysql_state {
 	uint8_t is_schema_lost;	   /* nobody knows what is in force */
 	uint8_t is_next_in_force;  /* a USE earlier in the same packet set it */
 
-	/* The packet that the client is in the middle of. */
+	/* The packet that the client is in the middle of; sequence and command also of the one
+	 * before. */
 	uint8_t is_streaming; /* statement text of COM_QUERY or COM_STMT_PREPARE */
 	uint8_t is_skipping;  /* nobody needs to see its continuation packets */
 	uint8_t is_long, sequence, command;

@@ -449,6 +449,20 @@ static struct dis_result redis_feed(void *state, uint8_t ip_proto, enum dis_dir 
 	return feed_answer(s, in, sink);
 }
 
+/* ---------------------------------------------------------------- refusal */
+
+/* As a server with ACL rules says it. Only where no other answer can be meant. */
+static size_t redis_refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
+			   uint8_t *out)
+{
+	const struct redis_state *s = state;
+	(void)ip_proto, (void)unit; /* every command is answered alike */
+	if (!redis_reply_is_between(&s->reply) || redis_awaited(&s->session) != 1)
+		return 0;
+	const size_t n = bytes_put(out, bytes_put(out, 0, bytes_str("-NOPERM ")), why);
+	return bytes_put(out, n, bytes_str("\r\n"));
+}
+
 /* ---------------------------------------------------------------- sentences of policy tests */
 
 /* A word, or what stands between two equal quotes. False: no closing quote. */
@@ -526,5 +540,6 @@ const struct dissector redis_dissector = {
 	.n_fields = N_FIELDS,
 	.feed = redis_feed,
 	.needs_replies = NULL,
+	.refuse = redis_refuse,
 	.say = redis_say,
 };

@@ -107,6 +107,16 @@ bool redis_dbs(const struct redis_session *s, uint64_t *dbs)
 	return is_known;
 }
 
+uint64_t redis_awaited(const struct redis_session *s)
+{
+	if (s->is_lost || s->is_losing)
+		return 0;
+	uint64_t n = s->n_plain;
+	for (size_t i = 0; i < s->n_pending; i++)
+		n += 1 + s->pending[(s->first + i) % REDIS_PENDING_MAX].n_plain;
+	return n;
+}
+
 bool redis_awaits_stream(const struct redis_session *s)
 {
 	const struct redis_pending *p = pending_at(s, 0);

@@ -72,6 +72,8 @@ bool redis_expect(struct redis_session *s, const struct redis_wish *wish);
  * for, with *user set when a login took effect; or false when no answer was awaited. */
 bool redis_answer(struct redis_session *s, struct bytes line, enum redis_change *out,
 		  struct bytes *user);
+/* How many answers are to come; 0 also when nobody knows. */
+uint64_t redis_awaited(const struct redis_session *s);
 /* The next answer is that to PSYNC or SYNC. */
 bool redis_awaits_stream(const struct redis_session *s);
 /* Every database that may be in force, as bits; false when that is not known. */

@@ -35,8 +35,9 @@ struct capture_verdict {
 /* Where verdicts and the engine's own packets go. */
 struct capture_out {
 	void (*verdict)(void *ctx, const struct capture_verdict *v);
-	/* A whole IP packet of the engine's own. False: could not be sent. */
-	bool (*inject)(void *ctx, struct bytes packet, const struct ip_addr *to);
+	/* A whole IP packet of the engine's own, at most 65,000 bytes; leaves behind the verdicts
+	 * given before it. False: could not be sent. */
+	bool (*inject)(void *ctx, struct bytes packet);
 	void *ctx;
 };
 

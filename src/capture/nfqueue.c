@@ -26,6 +26,7 @@ enum {
 	READ_BYTES = 65536 + 1024, /* a 64 KiB packet and its attributes */
 	SEND_BYTES = 256 * 1024,   /* verdicts waiting to leave */
 	SEND_ROOM = 65536 + 512,   /* the largest single verdict */
+	OWN_BYTES = 64 * 1024,	   /* packets of our own waiting to leave: some hundred refusals */
 	COPY_RANGE = 65535,
 	PACKET_BYTES_IN_QUEUE =
 		4096, /* what an average packet costs the receive buffer, metadata included */
@@ -44,6 +45,8 @@ struct nfqueue {
 	size_t n_send;
 	uint8_t *send;
 	uint8_t *read; /* READ_BATCH buffers */
+	size_t n_own;
+	uint8_t *own; /* packets to inject, each behind its length (2 bytes, our order) */
 };
 
 /* nfq_nlmsg_put() with an acknowledgement asked for. */
@@ -135,7 +138,8 @@ int nfqueue_open(int fd, uint16_t number, int raw4, int raw6, struct shared_coun
 		return -ENOMEM;
 	q->send = malloc(SEND_BYTES + SEND_ROOM);
 	q->read = malloc((size_t)READ_BATCH * READ_BYTES);
-	if (!q->send || !q->read) {
+	q->own = malloc(OWN_BYTES);
+	if (!q->send || !q->read || !q->own) {
 		q->fd = -1;
 		nfqueue_close(q);
 		return -ENOMEM;
@@ -163,6 +167,7 @@ void nfqueue_close(struct nfqueue *q)
 		(void)close(q->fd); /* a netlink socket has nothing left to flush */
 	free(q->send);
 	free(q->read);
+	free(q->own);
 	free(q);
 }
 
@@ -198,7 +203,7 @@ static void end_batch(struct nfqueue *q)
 	end_message(q, h);
 }
 
-void nfqueue_flush(struct nfqueue *q)
+static void send_verdicts(struct nfqueue *q)
 {
 	end_batch(q);
 	if (q->n_send == 0)
@@ -212,6 +217,40 @@ void nfqueue_flush(struct nfqueue *q)
 	if (n < 0)
 		counter_inc(q->counters, COUNTER_SEND_ERRORS);
 	q->n_send = 0;
+}
+
+/* The kernel takes the destination from here, not from the packet. */
+static bool send_own_packet(const struct nfqueue *q, const uint8_t *packet, size_t n)
+{
+	struct sockaddr_in to4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6};
+	bool v4 = packet[0] >> 4 == 4;
+	if (v4)
+		memcpy(&to4.sin_addr, packet + 16, 4);
+	else
+		memcpy(&to6.sin6_addr, packet + 24, 16);
+	const struct sockaddr *address =
+		v4 ? (const struct sockaddr *)&to4 : (const struct sockaddr *)&to6;
+	return sendto(v4 ? q->raw4 : q->raw6, packet, n, MSG_DONTWAIT, address,
+		      v4 ? sizeof(to4) : sizeof(to6)) == (ssize_t)n;
+}
+
+static void send_own(struct nfqueue *q)
+{
+	uint16_t n;
+	for (size_t at = 0; at < q->n_own; at += sizeof(n) + n) {
+		memcpy(&n, q->own + at, sizeof(n));
+		if (!send_own_packet(q, q->own + at + sizeof(n), n))
+			counter_inc(q->counters, COUNTER_INJECT_ERRORS);
+	}
+	q->n_own = 0;
+}
+
+/* In the order in which they were said: a reset must not overtake the bytes that it counts. */
+void nfqueue_flush(struct nfqueue *q)
+{
+	send_verdicts(q);
+	send_own(q);
 }
 
 /* A plain acceptance joins the batch when every packet read before it is answered or in the batch
@@ -248,19 +287,18 @@ static void give_verdict(void *ctx, const struct capture_verdict *v)
 		nfqueue_flush(q);
 }
 
-static bool inject(void *ctx, struct bytes packet, const struct ip_addr *to)
+static bool inject(void *ctx, struct bytes packet)
 {
 	struct nfqueue *q = ctx;
-	struct sockaddr_in to4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6};
-	bool v4 = ip_addr_is_v4(to);
-	memcpy(&to4.sin_addr, to->b + 12, 4);
-	memcpy(&to6.sin6_addr, to->b, 16);
-	const struct sockaddr *address =
-		v4 ? (const struct sockaddr *)&to4 : (const struct sockaddr *)&to6;
-	ssize_t n = sendto(v4 ? q->raw4 : q->raw6, packet.p, packet.n, MSG_DONTWAIT, address,
-			   v4 ? sizeof(to4) : sizeof(to6));
-	return n == (ssize_t)packet.n;
+	uint16_t n = (uint16_t)packet.n;
+	if (q->n_own + sizeof(n) + packet.n > OWN_BYTES)
+		nfqueue_flush(q);
+	if (packet.n > OWN_BYTES - sizeof(n))
+		return false;
+	memcpy(q->own + q->n_own, &n, sizeof(n));
+	memcpy(q->own + q->n_own + sizeof(n), packet.p, packet.n);
+	q->n_own += sizeof(n) + packet.n;
+	return true;
 }
 
 struct capture_out nfqueue_out(struct nfqueue *q)

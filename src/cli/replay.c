@@ -42,9 +42,9 @@ static void no_verdict(void *ctx, const struct capture_verdict *v)
 	(void)ctx, (void)v; /* the file is what it is; counters and records tell the story */
 }
 
-static bool no_inject(void *ctx, struct bytes packet, const struct ip_addr *to)
+static bool no_inject(void *ctx, struct bytes packet)
 {
-	(void)ctx, (void)packet, (void)to; /* nobody to send it to */
+	(void)ctx, (void)packet; /* nobody to send it to */
 	return true;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "engine/internal.h"
 
+#include <netinet/in.h>
+
 /* Puts the flow's mark into the verdict where the kernel does not have it yet. */
 static void add_mark(const struct worker *w, struct flow *flow, uint32_t mark,
 		     struct capture_verdict *v)
@@ -19,11 +21,20 @@ static void add_mark(const struct worker *w, struct flow *flow, uint32_t mark,
 	flow->kernel_mark = flow->mark;
 }
 
+static void note_sent(struct flow *flow, unsigned dir, uint32_t end)
+{
+	struct half *h = &flow->half[dir];
+	if (flow->ip_proto == IPPROTO_TCP && h->is_tracked)
+		h->top = seq_max(h->top, end);
+}
+
 void answer_accept(struct turn *t, struct flow *flow)
 {
 	struct capture_verdict v = {.id = t->cp->id, .accept = true};
-	if (flow)
+	if (flow) {
 		add_mark(t->w, flow, t->cp->mark, &v);
+		note_sent(flow, t->dir, t->p.seq + (uint32_t)t->p.data.n);
+	}
 	bool is_changed = t->is_changed && binds(t->w, flow);
 	if (is_changed) {
 		packet_fix_checksums(&t->p, t->cp->data);
@@ -93,6 +104,7 @@ static void accept_held(struct worker *w, struct flow *flow, const struct held *
 {
 	struct capture_verdict v = {.id = held->id, .accept = true};
 	add_mark(w, flow, held->mark, &v);
+	note_sent(flow, held->dir, held->seq + held->n);
 	counter_inc(w->setup.counters, COUNTER_ACCEPTED);
 	w->setup.out.verdict(w->setup.out.ctx, &v);
 }

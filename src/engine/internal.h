@@ -5,6 +5,7 @@
 
 #include "engine/deadline.h"
 #include "engine/worker.h"
+#include "packet/build.h"
 #include "packet/rewrite.h"
 
 /* A packet whose verdict waits. Its bytes stay with the kernel; only what is needed to answer is
@@ -28,8 +29,12 @@ struct worker {
 	struct held *held;
 	uint32_t free_held;
 	struct deadlines deadlines;
-	uint32_t sweep;	 /* where idle expiry goes on */
-	bool has_edited; /* a dissector replaced bytes during the turn under way */
+	uint32_t sweep;	      /* where idle expiry goes on */
+	bool has_edited;      /* a dissector replaced bytes during the turn under way */
+	uint32_t client_ack;  /* of the segment in hand, if the opener sent it */
+	uint8_t *open_record; /* end of the denial in `record` that waits for its last word; or NULL
+			       */
+	uint8_t refusal[DIS_REFUSAL_MAX];
 	uint8_t scratch[DIS_UNIT_MAX];
 	_Alignas(16) uint8_t probe_state[SESSION_BYTES];
 	_Alignas(8) uint8_t record[EVENT_MAX];
@@ -42,7 +47,6 @@ struct turn {
 	struct packet p;
 	unsigned dir;	 /* side of the flow that sent it */
 	bool is_changed; /* cp->data was changed: checksums and payload must go with the verdict */
-	bool fills_gap;	 /* the receiver may have bytes from behind this segment already */
 	bool is_answered;
 };
 
@@ -80,9 +84,20 @@ void flow_set_deadline(struct worker *w, struct flow *flow, uint64_t after_ns);
 /* refuse.c: tell both sides */
 void refuse_flow(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
 void refuse_packet(struct worker *w, const struct packet *p); /* a packet without a flow */
-const char *refusal_name(const struct worker *w, uint8_t ip_proto);
+void refuse_datagram(struct turn *t); /* in its protocol's words, or by ICMP */
+
+/* farewell.c: a refusal in the client's own protocol, then a clean close of both sides */
+bool farewell_begin(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
+void farewell_packet(struct turn *t, struct flow *flow);
+void farewell_end(struct worker *w, struct flow *flow); /* they took too long */
+
+/* packets of our own, in the name of side !to */
+void send_to_side(struct worker *w, const struct flow *flow, unsigned to,
+		  const struct tcp_segment *segment /* numbers, flags, data */);
 
 /* record.c */
+/* Ends the record of the denial under way, if any: "native", "reset", "icmp", "drop". */
+void record_refusal(struct worker *w, const char *said);
 void record_flow(struct worker *w, const struct flow *flow);
 void record_violation(struct worker *w, const struct flow *flow, const struct policy_decision *d,
 		      const char *found, const char *why);

@@ -12,6 +12,7 @@ struct writer {
 static struct writer begin(struct worker *w, const struct flow *f, enum event_type type,
 			   const struct policy_decision *d)
 {
+	record_refusal(w, "drop");
 	struct event_head *head = (struct event_head *)(void *)w->record;
 	*head = (struct event_head){
 		.type = (uint8_t)type,
@@ -89,6 +90,26 @@ static void finish(struct worker *w, struct writer *r)
 	w->setup.record(w->setup.record_ctx, r->head);
 }
 
+/* How a denial is said to the parties is known only when it was: the record waits for that word. */
+static void finish_denial(struct worker *w, struct writer *r, const struct policy_decision *d)
+{
+	if (d->mode == MODE_ENFORCE)
+		w->open_record = r->at;
+	else
+		finish(w, r);
+}
+
+void record_refusal(struct worker *w, const char *said)
+{
+	if (!w->open_record)
+		return;
+	struct writer r = {(struct event_head *)(void *)w->record, w->open_record,
+			   w->record + sizeof(w->record)};
+	w->open_record = NULL;
+	put_text(&r, EVENT_TAG_REFUSAL, said);
+	finish(w, &r);
+}
+
 static void count_denial(struct worker *w, const struct policy_decision *d)
 {
 	counter_inc(w->setup.counters, COUNTER_VIOLATIONS);
@@ -121,9 +142,7 @@ void record_violation(struct worker *w, const struct flow *f, const struct polic
 	put_parties(&r, w, f, d->rule);
 	put_text(&r, EVENT_TAG_FOUND, found);
 	put_text(&r, EVENT_TAG_TEXT, why);
-	if (d->mode == MODE_ENFORCE)
-		put_text(&r, EVENT_TAG_REFUSAL, refusal_name(w, f->ip_proto));
-	finish(w, &r);
+	finish_denial(w, &r, d);
 }
 
 static bool is_sampled(struct flow *f, const struct policy_decision *d)
@@ -162,7 +181,8 @@ void record_judged(struct worker *w, struct flow *f, unsigned dir, const struct 
 	struct writer r = begin(w, f, type, d);
 	put_parties(&r, w, f, d->rule);
 	put_values(&r, f, event);
-	if (type == EVENT_VIOLATION && d->mode == MODE_ENFORCE)
-		put_text(&r, EVENT_TAG_REFUSAL, refusal_name(w, f->ip_proto));
-	finish(w, &r);
+	if (type == EVENT_VIOLATION)
+		finish_denial(w, &r, d);
+	else
+		finish(w, &r);
 }

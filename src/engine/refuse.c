@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A denial that nobody hears is a hang: resets to both sides of a TCP connection, "prohibited" to
- * the sender of anything else. Numbers come from the flow: what the receiver expects next is what
- * we let through to it (RFC 5961 wants it exact).
+ * A denial that nobody hears is a hang: words in the client's protocol where its dissector has
+ * them, else resets to both sides of a TCP connection and "prohibited" to the sender of anything
+ * else. Numbers come from the flow: what the receiver expects next is what we let through to it
+ * (RFC 5961 wants it exact).
  */
 #include "engine/internal.h"
 
 #include "flow/tcp.h"
-#include "packet/build.h"
 
 #include <netinet/in.h>
 
-static void inject(struct worker *w, struct bytes packet, const struct ip_addr *to)
+static void inject(struct worker *w, struct bytes packet)
 {
-	bool sent = w->setup.out.inject(w->setup.out.ctx, packet, to);
+	bool sent = w->setup.out.inject(w->setup.out.ctx, packet);
 	counter_inc(w->setup.counters, sent ? COUNTER_INJECTED : COUNTER_INJECT_ERRORS);
 }
 
-static void send_reset(struct worker *w, const struct tcp_reset *reset)
+static void send_segment(struct worker *w, const struct tcp_segment *s)
 {
 	uint8_t out[PACKET_BUILD_MAX];
-	inject(w, bytes_of(out, build_tcp_reset(reset, out)), &reset->dst);
+	inject(w, bytes_of(out, build_tcp(s, out)));
+}
+
+void send_to_side(struct worker *w, const struct flow *f, unsigned to, const struct tcp_segment *s)
+{
+	struct tcp_segment whole = *s;
+	whole.src = f->addr[!to];
+	whole.dst = f->addr[to];
+	whole.src_port = f->port[!to];
+	whole.dst_port = f->port[to];
+	send_segment(w, &whole);
 }
 
 /* What that side expects next from the other: what we let through, or what it says itself. */
@@ -32,20 +42,15 @@ static uint32_t expected_by(const struct turn *t, const struct flow *f, unsigned
 	return t && t->dir == side && (t->p.tcp_flags & TCP_ACK) ? t->p.ack : 0;
 }
 
-/* To side `to`, as if from the other. */
 static void reset_side(const struct turn *t, struct worker *w, const struct flow *f, unsigned to)
 {
 	const struct half *own = &f->half[to];
-	struct tcp_reset reset = {
-		.src = f->addr[!to],
-		.dst = f->addr[to],
-		.src_port = f->port[!to],
-		.dst_port = f->port[to],
+	const struct tcp_segment reset = {
 		.seq = expected_by(t, f, to),
-		.ack = own->is_tracked ? own->next : 0,
-		.has_ack = own->is_tracked,
+		.ack = own->next,
+		.flags = own->is_tracked ? TCP_RST | TCP_ACK : TCP_RST,
 	};
-	send_reset(w, &reset);
+	send_to_side(w, f, to, &reset);
 }
 
 static void refuse_tcp(const struct turn *t, struct worker *w, const struct flow *f)
@@ -56,11 +61,22 @@ static void refuse_tcp(const struct turn *t, struct worker *w, const struct flow
 		reset_side(t, w, f, 1);
 }
 
+static bool is_silent(const struct worker *w)
+{
+	return w->settings->refuse == POLICY_REFUSE_DROP;
+}
+
 void refuse_flow(struct turn *t, struct worker *w, struct flow *flow)
 {
 	held_discard(w, flow);
-	if (w->settings->refuse != POLICY_REFUSE_DROP && flow->ip_proto == IPPROTO_TCP)
-		refuse_tcp(t, w, flow);
+	if (is_silent(w) || flow->ip_proto != IPPROTO_TCP)
+		return;
+	if (w->settings->refuse == POLICY_REFUSE_NATIVE && farewell_begin(t, w, flow)) {
+		record_refusal(w, "native");
+		return;
+	}
+	record_refusal(w, "reset");
+	refuse_tcp(t, w, flow);
 }
 
 /* The answer that the segment itself asks for (RFC 9293 3.10.7.1), and for an established stranger
@@ -70,26 +86,27 @@ static void refuse_segment(struct worker *w, const struct packet *p)
 	bool has_ack = p->tcp_flags & TCP_ACK;
 	uint32_t length =
 		(uint32_t)p->data.n + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
-	struct tcp_reset back = {
+	const struct tcp_segment back = {
 		.src = p->dst,
 		.dst = p->src,
 		.src_port = p->dst_port,
 		.dst_port = p->src_port,
 		.seq = has_ack ? p->ack : 0,
 		.ack = p->seq + length,
-		.has_ack = !has_ack,
+		.flags = has_ack ? TCP_RST : TCP_RST | TCP_ACK,
 	};
-	send_reset(w, &back);
+	send_segment(w, &back);
 	if (!has_ack)
 		return;
-	struct tcp_reset on = {
+	const struct tcp_segment on = {
 		.src = p->src,
 		.dst = p->dst,
 		.src_port = p->src_port,
 		.dst_port = p->dst_port,
 		.seq = p->seq,
+		.flags = TCP_RST,
 	};
-	send_reset(w, &on);
+	send_segment(w, &on);
 }
 
 /* RFC 1122 3.2.2: no error about an error; nor about an answer. */
@@ -103,22 +120,30 @@ static bool is_icmp_but_no_request(const struct packet *p)
 
 void refuse_packet(struct worker *w, const struct packet *p)
 {
-	if (w->settings->refuse == POLICY_REFUSE_DROP)
+	if (is_silent(w))
 		return;
 	if (p->ip_proto == IPPROTO_TCP) {
+		record_refusal(w, "reset");
 		if (!(p->tcp_flags & TCP_RST))
 			refuse_segment(w, p);
 		return;
 	}
 	if (is_icmp_but_no_request(p))
 		return;
+	record_refusal(w, "icmp");
 	uint8_t out[PACKET_BUILD_MAX];
-	inject(w, bytes_of(out, build_icmp_prohibited(p, out)), &p->src);
+	inject(w, bytes_of(out, build_icmp_prohibited(p, out)));
 }
 
-const char *refusal_name(const struct worker *w, uint8_t ip_proto)
+void refuse_datagram(struct turn *t)
 {
-	if (w->settings->refuse == POLICY_REFUSE_DROP)
-		return "drop";
-	return ip_proto == IPPROTO_TCP ? "reset" : "icmp";
+	struct worker *w = t->w;
+	struct bytes words = bytes_of(w->refusal, w->inspect.n_refusal);
+	if (w->settings->refuse != POLICY_REFUSE_NATIVE || words.n == 0) {
+		refuse_packet(w, &t->p);
+		return;
+	}
+	record_refusal(w, "native");
+	uint8_t out[PACKET_BUILD_MAX];
+	inject(w, bytes_of(out, build_udp_answer(&t->p, words, out)));
 }

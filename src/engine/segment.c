@@ -89,7 +89,6 @@ enum inspect_status segment_take(struct turn *t, struct flow *flow)
 			pass_alone(t, flow);
 		return INSPECT_PASS;
 	}
-	t->fills_gap = end_of_all(t, h) != h->next;
 	take_fin(t, h);
 	if (t->p.data.n > 0 && !store(t, h)) {
 		counter_inc(t->w->setup.counters, COUNTER_HELD_FULL);

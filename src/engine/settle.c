@@ -175,7 +175,7 @@ static void pass_judged_part(struct turn *t, struct flow *flow)
 	uint32_t end = t->p.seq + (uint32_t)t->p.data.n;
 	bool follows = flow->ip_proto == IPPROTO_TCP && h->is_tracked && h->passed == t->p.seq;
 	if (!follows || !seq_after(h->fed, t->p.seq) || !seq_before(h->fed, end) ||
-	    flow->n_held > 0 || t->fills_gap)
+	    flow->n_held > 0 || seq_after(h->top, h->passed))
 		return;
 	put_edits_in(t, flow);
 	packet_trim_data(&t->p, t->cp->data, h->fed - t->p.seq);
@@ -229,7 +229,7 @@ static void deny_datagram(struct turn *t, struct worker *w)
 {
 	counter_inc(w->setup.counters, COUNTER_REFUSED);
 	if (t->dir == 0)
-		refuse_packet(w, &t->p);
+		refuse_datagram(t);
 	answer_drop(t);
 }
 

@@ -24,7 +24,12 @@ enum {
 static void hook_judged(void *ctx, struct flow *f, unsigned dir, const struct dis_event *event,
 			const struct policy_decision *d)
 {
-	record_judged(ctx, f, dir, event, d);
+	struct worker *w = ctx;
+	if (event->kind == DIS_REQUEST && d->verdict == VERDICT_ALLOW) {
+		f->has_asked = true;
+		f->asked_ack = w->client_ack;
+	}
+	record_judged(w, f, dir, event, d);
 }
 
 static void hook_violation(void *ctx, struct flow *f, const struct policy_decision *d,
@@ -38,6 +43,13 @@ static void hook_edited(void *ctx, struct flow *f, unsigned dir, uint32_t seq, s
 	struct worker *w = ctx;
 	held_mark_stale(w, f, dir, seq, (uint32_t)with.n);
 	w->has_edited = true;
+}
+
+static void end_turn(struct worker *w, struct flow *f)
+{
+	flow_end_turn(&w->shard, f);
+	record_refusal(w, "drop"); /* nobody was told */
+	w->inspect.n_refusal = 0;
 }
 
 /* Flows that a predecessor left waiting are still to be decided in time. */
@@ -72,6 +84,7 @@ int worker_new(const struct worker_setup *setup, struct worker **out)
 		.shard = &w->shard,
 		.scratch = w->scratch,
 		.probe_state = w->probe_state,
+		.refusal = w->refusal,
 		.judged = hook_judged,
 		.violation = hook_violation,
 		.edited = hook_edited,
@@ -186,7 +199,7 @@ static bool make_room(struct worker *w)
 			continue;
 		flow_begin(&w->shard, f);
 		flow_close(w, f, FLOW_END_EVICTED);
-		flow_end_turn(&w->shard, f);
+		end_turn(w, f);
 		return true;
 	}
 	return false;
@@ -296,7 +309,7 @@ static void new_flow(struct turn *t)
 	} else {
 		open_flow(t, f);
 	}
-	flow_end_turn(&w->shard, f);
+	end_turn(w, f);
 }
 
 /* ---- connections whose beginning was not seen ---- */
@@ -349,7 +362,7 @@ static void midstream(struct turn *t)
 		deny_connection(w, f, REASON_MIDSTREAM);
 		refuse_new(t, f);
 	}
-	flow_end_turn(&w->shard, f);
+	end_turn(w, f);
 }
 
 /* ---- packets of known flows ---- */
@@ -427,8 +440,11 @@ static void passed_packet(struct turn *t, struct flow *f)
 
 static void denied_packet(struct turn *t, struct flow *f)
 {
-	(void)f; /* the flow was reported when it was denied */
-	refuse_packet(t->w, &t->p);
+	if (f->is_leaving) {
+		farewell_packet(t, f);
+		return;
+	}
+	refuse_packet(t->w, &t->p); /* the flow was reported when it was denied */
 	answer_drop(t);
 }
 
@@ -541,6 +557,7 @@ static void known_flow(struct turn *t, struct flow *f)
 	struct worker *w = t->w;
 	enum tcp_fate fate = TCP_STOP;
 	flow_begin(&w->shard, f);
+	w->client_ack = t->dir == 0 ? t->p.ack : f->half[1].acked;
 	if (has_false_source(t, f) && binds(w, f)) {
 		counter_inc(w->setup.counters, COUNTER_SPOOFED);
 	} else {
@@ -557,7 +574,7 @@ static void known_flow(struct turn *t, struct flow *f)
 			      f); /* nobody asked us to bind: it passes, but teaches us nothing */
 	else
 		flow_close(w, f, FLOW_END_EVICTED);
-	flow_end_turn(&w->shard, f);
+	end_turn(w, f);
 	if (fate == TCP_REOPEN)
 		new_flow(t);
 }
@@ -626,13 +643,15 @@ void worker_packet(struct worker *w, struct capture_packet *cp, struct engine_ti
 static void waited_long_enough(struct worker *w, struct flow *f)
 {
 	bool was_waiting = f->phase == FLOW_WAITING;
+	if (f->is_leaving)
+		farewell_end(w, f);
 	if (f->phase != FLOW_IDENTIFYING && f->phase != FLOW_INSPECTING && !was_waiting)
 		return;
 	f->deadline_ns = 0;
 	/* Nobody's now: in a file that only watches just a rule that is enforced for anybody binds
 	 * it. */
-	bool passes = w->settings->unknown_then == VERDICT_ALLOW ||
-		      w->settings->mode != MODE_ENFORCE;
+	bool passes =
+		w->settings->unknown_then == VERDICT_ALLOW || w->settings->mode != MODE_ENFORCE;
 	if (was_waiting && passes) {
 		resume_waiting(NULL, w, f);
 		return;
@@ -662,7 +681,7 @@ static void run_deadlines(struct worker *w)
 			continue; /* it was moved: the entry for the new time is in the heap too */
 		flow_begin(&w->shard, f);
 		waited_long_enough(w, f);
-		flow_end_turn(&w->shard, f);
+		end_turn(w, f);
 	}
 }
 
@@ -700,7 +719,7 @@ static void sweep_flow(struct worker *w, struct flow *f)
 		flow_close(w, f, FLOW_END_TIMEOUT);
 	else
 		waited_long_enough(w, f);
-	flow_end_turn(&w->shard, f);
+	end_turn(w, f);
 }
 
 static void sweep(struct worker *w)
@@ -733,7 +752,7 @@ static void retry_waiting(struct worker *w)
 		f->epoch = w->settings->epoch;
 		if (identify_sides(w, f))
 			resume_waiting(NULL, w, f);
-		flow_end_turn(&w->shard, f);
+		end_turn(w, f);
 	}
 }
 
@@ -756,6 +775,6 @@ void worker_finish(struct worker *w, struct engine_time now)
 			continue;
 		flow_begin(&w->shard, f);
 		flow_close(w, f, FLOW_END_TIMEOUT);
-		flow_end_turn(&w->shard, f);
+		end_turn(w, f);
 	}
 }

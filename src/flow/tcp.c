@@ -40,7 +40,7 @@ void tcp_begin_half(struct half *h, const struct packet *p)
 	uint32_t first = p->seq + 1;
 	struct tcp_offer offer = packet_tcp_offer(p);
 	h->isn = p->seq;
-	h->next = h->fed = h->passed = h->acked = first;
+	h->next = h->fed = h->passed = h->acked = h->top = first;
 	h->edge = first + 1; /* until the other side says more */
 	h->wscale = offer.has_wscale ? offer.wscale : 0;
 	h->is_tracked = true;

@@ -4,6 +4,7 @@
 #include "stream/reasm.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 
 enum { IDENTIFY_MAX = 16 * 1024 }; /* bytes of one half that may come before somebody claims them */
 
@@ -200,6 +201,35 @@ static bool result_is_sane(const struct dis_result *r, const struct dissector *d
 	return r->status != DIS_MORE || (r->want > n && r->want <= d->max_unit);
 }
 
+/* Rule names are the operator's own text: in a refusal they must not end a line or a string. */
+static struct bytes say_why(const struct inspect *in, const struct policy_decision *d, char *out)
+{
+	const char *rule = policy_rule_name(in->image, d->rule);
+	int n = d->rule == POLICY_NO_RULE
+			? snprintf(out, DIS_WHY_MAX, "refused by bridgewarden: %s",
+				   reason_text(d->reason))
+			: snprintf(out, DIS_WHY_MAX, "refused by bridgewarden: rule %s", rule);
+	if (n >= DIS_WHY_MAX)
+		n = DIS_WHY_MAX - 1;
+	for (int i = 0; i < n; i++)
+		if (out[i] < ' ' || out[i] > '~' || strchr("\"'\\", out[i]))
+			out[i] = '?';
+	return bytes_of(out, (size_t)n);
+}
+
+/* The unit is whole and was denied. */
+static void word_refusal(const struct call *c, struct bytes unit, const struct dis_result *r)
+{
+	const struct dissector *d = flow_dissector(c->flow);
+	bool is_request = c->dir == DIS_TO_SERVER && r->status == DIS_DONE;
+	if (!is_request || !d->refuse)
+		return;
+	char why[DIS_WHY_MAX];
+	c->in->n_refusal = d->refuse(flow_session(c->in->shard, c->flow), c->flow->ip_proto,
+				     bytes_slice(unit, 0, r->consumed),
+				     say_why(c->in, &c->decision, why), c->in->refusal);
+}
+
 /* One unit of the claimed stream. */
 static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigned dir,
 				     struct bytes slice)
@@ -207,8 +237,10 @@ static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigne
 	struct half *h = &f->half[dir];
 	struct dis_result r;
 	struct call c = call_dissector(in, f, dir, slice, &r);
-	if (c.is_denied)
+	if (c.is_denied) {
+		word_refusal(&c, slice, &r);
 		return INSPECT_DENY;
+	}
 	if (c.is_late_edit || !result_is_sane(&r, flow_dissector(f), slice.n))
 		return connection_fails(in, f, REASON_LIMIT, NULL,
 					"a unit had to be changed after it was forwarded");
@@ -354,8 +386,10 @@ enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigne
 	}
 	struct dis_result r;
 	struct call c = call_dissector(in, f, dir, datagram, &r);
-	if (c.is_denied)
+	if (c.is_denied) {
+		word_refusal(&c, datagram, &r);
 		return INSPECT_DENY;
+	}
 	if (r.status == DIS_STOPPED) {
 		f->pass_reason = REASON_OPAQUE;
 		return INSPECT_FINAL;

@@ -30,6 +30,10 @@ struct inspect {
 	const struct policy_image *image;
 	uint8_t *scratch;     /* DIS_UNIT_MAX bytes */
 	uint8_t *probe_state; /* SESSION_BYTES, aligned as a session */
+	/* After INSPECT_DENY of a client's unit: what its server would say. 0 bytes: the dissector
+	 * has no words for it. The caller clears n_refusal before each call. */
+	uint8_t *refusal; /* DIS_REFUSAL_MAX bytes */
+	size_t n_refusal;
 	/* A unit was judged (also when allowed). found: the protocol seen instead, or NULL; why:
 	 * static text or NULL. */
 	void (*judged)(void *ctx, struct flow *flow, unsigned dir, const struct dis_event *event,

@@ -5,7 +5,15 @@
 
 #include <netinet/in.h>
 
-enum { TTL = 64, TCP_HEADER = 20, ICMP_HEADER = 8, QUOTE_V4 = 576 - 28, QUOTE_V6 = 1280 - 48 };
+enum {
+	TTL = 64,
+	TCP_HEADER = 20,
+	UDP_HEADER = 8,
+	ICMP_HEADER = 8,
+	QUOTE_V4 = 576 - 28,
+	QUOTE_V6 = 1280 - 48,
+	WINDOW = 0xffff, /* whatever comes is thrown away: let it come */
+};
 
 static void put_be(uint8_t *at, uint32_t v, size_t n)
 {
@@ -52,19 +60,36 @@ static void finish(uint8_t *out, size_t n, size_t l4_at, uint8_t ip_proto,
 	packet_fix_checksums(&p, out);
 }
 
-size_t build_tcp_reset(const struct tcp_reset *reset, uint8_t *out)
+size_t build_tcp(const struct tcp_segment *s, uint8_t *out)
 {
-	size_t at = put_ip(out, &reset->src, &reset->dst, IPPROTO_TCP, TCP_HEADER);
+	size_t n = TCP_HEADER + s->data.n;
+	size_t at = put_ip(out, &s->src, &s->dst, IPPROTO_TCP, n);
 	uint8_t *tcp = out + at;
 	memset(tcp, 0, TCP_HEADER);
-	put_be(tcp, reset->src_port, 2);
-	put_be(tcp + 2, reset->dst_port, 2);
-	put_be(tcp + 4, reset->seq, 4);
-	put_be(tcp + 8, reset->has_ack ? reset->ack : 0, 4);
+	put_be(tcp, s->src_port, 2);
+	put_be(tcp + 2, s->dst_port, 2);
+	put_be(tcp + 4, s->seq, 4);
+	put_be(tcp + 8, s->flags & TCP_ACK ? s->ack : 0, 4);
 	tcp[12] = TCP_HEADER / 4 << 4;
-	tcp[13] = (uint8_t)(TCP_RST | (reset->has_ack ? TCP_ACK : 0));
-	finish(out, at + TCP_HEADER, at, IPPROTO_TCP, &reset->src, &reset->dst);
-	return at + TCP_HEADER;
+	tcp[13] = s->flags;
+	put_be(tcp + 14, s->flags & TCP_RST ? 0 : WINDOW, 2);
+	if (s->data.n > 0)
+		memcpy(tcp + TCP_HEADER, s->data.p, s->data.n);
+	finish(out, at + n, at, IPPROTO_TCP, &s->src, &s->dst);
+	return at + n;
+}
+
+size_t build_udp_answer(const struct packet *cause, struct bytes data, uint8_t *out)
+{
+	size_t n = UDP_HEADER + data.n;
+	size_t at = put_ip(out, &cause->dst, &cause->src, IPPROTO_UDP, n);
+	put_be(out + at, cause->dst_port, 2);
+	put_be(out + at + 2, cause->src_port, 2);
+	put_be(out + at + 4, (uint32_t)n, 2);
+	put_be(out + at + 6, 0, 2);
+	memcpy(out + at + UDP_HEADER, data.p, data.n);
+	finish(out, at + n, at, IPPROTO_UDP, &cause->dst, &cause->src);
+	return at + n;
 }
 
 size_t build_icmp_prohibited(const struct packet *cause, uint8_t *out)

@@ -202,7 +202,7 @@ struct rig {
 	struct rig_packet sent[RIG_PACKETS];
 	uint32_t n_sent;
 	struct rig_packet injected[RIG_INJECTED];
-	uint32_t n_injected;
+	uint32_t n_injected, n_own_staged;
 	struct rig_record records[RIG_RECORDS];
 	uint32_t n_records;
 	struct rig_receiver to[2]; /* 0: what the server gets */
@@ -378,12 +378,15 @@ static inline struct rig_view rig_read(struct bytes packet)
 	if (v4)
 		RIG_ASSERT(rig_sum(0, packet.p, 20) == 0xffff);
 	RIG_ASSERT(rig_transport_sum(packet.p, packet.n, v.l4, v.proto) == 0);
-	if (v.proto != IPPROTO_TCP)
+	if (v.proto != IPPROTO_TCP && v.proto != IPPROTO_UDP)
 		return v;
 	const uint8_t *tcp = packet.p + v.l4;
-	size_t header = (size_t)(tcp[12] >> 4) * 4;
 	v.src_port = (uint16_t)rig_get(tcp, 2);
 	v.dst_port = (uint16_t)rig_get(tcp + 2, 2);
+	v.data = bytes_of(tcp + 8, packet.n - v.l4 - 8);
+	if (v.proto == IPPROTO_UDP)
+		return v;
+	size_t header = (size_t)(tcp[12] >> 4) * 4;
 	v.seq = rig_get(tcp + 4, 4);
 	v.ack = rig_get(tcp + 8, 4);
 	v.reserved = tcp[12] & 0x0f;
@@ -432,6 +435,15 @@ static inline void rig_maybe_die(struct rig *r)
 		longjmp(r->death, 1);
 }
 
+/* Words and FIN to the client stand where it says that it is, which may be a lie. */
+static inline void rig_deliver_own(struct rig *r, struct bytes packet)
+{
+	struct rig_view v = rig_read(packet);
+	bool is_farewell = v.proto == IPPROTO_TCP && !(v.flags & TCP_RST);
+	if (!is_farewell || v.dst_port < 10000)
+		rig_deliver(r, packet, false);
+}
+
 /* What the turn decided reaches the receivers. */
 static inline void rig_flush(struct rig *r)
 {
@@ -440,6 +452,12 @@ static inline void rig_flush(struct rig *r)
 		rig_deliver(r, bytes_of(p->bytes, p->n), true);
 	}
 	r->n_staged = 0;
+	RIG_ASSERT(r->n_own_staged <= RIG_INJECTED);
+	for (uint32_t i = r->n_own_staged; i > 0; i--) {
+		struct rig_packet *p = &r->injected[(r->n_injected - i) % RIG_INJECTED];
+		rig_deliver_own(r, bytes_of(p->bytes, p->n));
+	}
+	r->n_own_staged = 0;
 }
 
 static inline void rig_verdict_hook(void *ctx, const struct capture_verdict *v)
@@ -465,10 +483,9 @@ static inline void rig_verdict_hook(void *ctx, const struct capture_verdict *v)
 	r->staged[r->n_staged++] = v->id % RIG_PACKETS;
 }
 
-static inline bool rig_inject_hook(void *ctx, struct bytes packet, const struct ip_addr *to)
+static inline bool rig_inject_hook(void *ctx, struct bytes packet)
 {
 	struct rig *r = ctx;
-	(void)to; /* is in the packet */
 	rig_maybe_die(r);
 	struct rig_packet *p = &r->injected[r->n_injected++ % RIG_INJECTED];
 	free(p->bytes);
@@ -476,7 +493,7 @@ static inline bool rig_inject_hook(void *ctx, struct bytes packet, const struct 
 	RIG_ASSERT(p->bytes);
 	memcpy(p->bytes, packet.p, packet.n);
 	p->n = (uint32_t)packet.n;
-	rig_deliver(r, packet, false);
+	r->n_own_staged++;
 	return true;
 }
 
@@ -651,7 +668,7 @@ struct rig_frame {
  * over. */
 static inline void rig_bury(struct rig *r)
 {
-	r->n_staged = 0;
+	r->n_staged = r->n_own_staged = 0;
 	worker_free(r->w);
 	for (uint32_t i = 0; i < RIG_PACKETS; i++)
 		r->sent[i].is_answered = true;

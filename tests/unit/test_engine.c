@@ -59,22 +59,23 @@ static bool is_held(const struct rig_packet *p)
 	return !p->is_answered;
 }
 
-/* Both ends were told, with numbers that they take: exactly what each expects next. */
-static void assert_both_reset(uint32_t server_expects, uint32_t client_expects)
+/* Both ends were told the end (a reset, or a FIN of ours), with numbers that they take: exactly
+ * what each expects next. */
+static void assert_both_told(uint32_t server_expects, uint32_t client_expects)
 {
 	bool told[2] = {false, false};
 	uint32_t n = r->n_injected < RIG_INJECTED ? r->n_injected : RIG_INJECTED;
 	for (uint32_t i = 0; i < n; i++) {
 		struct rig_view v = rig_read(bytes_of(r->injected[i].bytes, r->injected[i].n));
-		if (v.proto != IPPROTO_TCP || !(v.flags & TCP_RST))
+		if (v.proto != IPPROTO_TCP || !(v.flags & (TCP_RST | TCP_FIN)))
 			continue;
 		unsigned to_client = v.dst_port == c.end[0].port;
 		uint32_t expected =
 			to_client ? c.isn[1] + 1 + client_expects : c.isn[0] + 1 + server_expects;
 		told[to_client] |= v.seq == expected;
 	}
-	ck_assert_msg(told[0], "the server was not reset at %u", server_expects);
-	ck_assert_msg(told[1], "the client was not reset at %u", client_expects);
+	ck_assert_msg(told[0], "the server was not told at %u", server_expects);
+	ck_assert_msg(told[1], "the client was not told at %u", client_expects);
 }
 
 /* ---- requests ---- */
@@ -96,7 +97,7 @@ START_TEST(a_denied_request_never_completes)
 	begin(policy, &rig_web);
 	ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
 	ck_assert(rig_has_got(r, 0, ""));
-	assert_both_reset(0, 0);
+	assert_both_told(0, 0);
 	const struct rig_record *v = rig_last_record(r, EVENT_VIOLATION);
 	ck_assert_ptr_nonnull(v);
 	ck_assert_uint_eq(v->head.verdict, VERDICT_DENY);
@@ -190,7 +191,7 @@ START_TEST(the_allowed_part_of_a_segment_passes_before_the_denied_rest)
 	struct rig_packet *p = rig_say(&c, 0, OK_HEAD NO_HEAD);
 	ck_assert(was_accepted(p) && p->was_rewritten);
 	ck_assert(rig_has_got(r, 0, OK_HEAD));
-	assert_both_reset((uint32_t)strlen(OK_HEAD), 0);
+	assert_both_told((uint32_t)strlen(OK_HEAD), 0);
 	finish();
 }
 END_TEST
@@ -227,14 +228,159 @@ START_TEST(an_overlapping_gap_filler_does_not_complete_what_lies_behind_it)
 END_TEST
 
 /* The reset after a denial also reaches both ends where the replies were not followed any more. */
-START_TEST(both_ends_are_reset_after_replies_were_offloaded)
+START_TEST(both_ends_are_told_after_replies_were_offloaded)
 {
 	begin(policy, &rig_web);
 	struct rig_packet *p = rig_say(&c, 0, OK_HEAD);
 	ck_assert(was_accepted(p) && p->has_mark);
 	c.heard[0] = 500; /* replies went by unseen */
 	ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
-	assert_both_reset((uint32_t)strlen(OK_HEAD), 500);
+	assert_both_told((uint32_t)strlen(OK_HEAD), 500);
+	finish();
+}
+END_TEST
+
+/* ---- refusals in the client's protocol ---- */
+
+/* The i-th of the packets that were injected, counted from the last (0). */
+static struct rig_view injected(uint32_t i)
+{
+	ck_assert_uint_gt(r->n_injected, i);
+	const struct rig_packet *p = &r->injected[(r->n_injected - 1 - i) % RIG_INJECTED];
+	return rig_read(bytes_of(p->bytes, p->n));
+}
+
+static bool says(const struct rig_view *v, const char *text)
+{
+	return memmem(v->data.p, v->data.n, text, strlen(text)) != NULL;
+}
+
+static void assert_numbers(const struct rig_view *v, uint8_t flags, uint32_t seq, uint32_t ack)
+{
+	ck_assert_uint_eq(v->flags, flags);
+	ck_assert_uint_eq(v->seq, seq);
+	ck_assert_uint_eq(v->ack, ack);
+}
+
+/* Both sides are answered as their peer would until they have closed. */
+START_TEST(a_refused_client_is_told_in_its_protocol_and_both_sides_close)
+{
+	begin(policy, &rig_web);
+	const uint32_t asked = c.isn[0] + 1 + (uint32_t)strlen(NO_HEAD), server = c.isn[1] + 1;
+	ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
+	ck_assert_uint_eq(r->n_injected, 2);
+	struct rig_view words = injected(1), fin = injected(0);
+	assert_numbers(&words, TCP_ACK | TCP_PSH | TCP_FIN, server, asked);
+	ck_assert(says(&words, "HTTP/1.1 403 Forbidden\r\n"));
+	ck_assert(says(&words, "no rule allows it"));
+	assert_numbers(&fin, TCP_ACK | TCP_FIN, c.isn[0] + 1, server);
+	const uint32_t said = server + (uint32_t)words.data.n + 1;
+
+	/* more of a long request is acknowledged and goes nowhere */
+	c.heard[0] = (uint32_t)words.data.n + 1;
+	ck_assert(was_dropped(rig_say(&c, 0, "and a body")));
+	struct rig_view ack = injected(0);
+	assert_numbers(&ack, TCP_ACK, said, asked + 10);
+	ck_assert(was_dropped(rig_flags(&c, 0, TCP_FIN | TCP_ACK, (int32_t)strlen(NO_HEAD) + 10)));
+	ack = injected(0);
+	assert_numbers(&ack, TCP_ACK, said, asked + 11);
+
+	c.heard[1] = 1; /* our FIN */
+	ck_assert(was_dropped(rig_flags(&c, 1, TCP_FIN | TCP_ACK, 0)));
+	ack = injected(0);
+	assert_numbers(&ack, TCP_ACK, c.isn[0] + 2, server + 1);
+	ck_assert_uint_eq(r->n_injected, 5);
+	rig_wait(r, 6000);
+	ck_assert_uint_eq(r->n_injected, 5);
+	ck_assert(rig_has_got(r, 0, ""));
+	finish();
+}
+END_TEST
+
+START_TEST(who_does_not_close_is_reset_in_the_end)
+{
+	begin(policy, &rig_web);
+	ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
+	struct rig_view words = injected(1);
+	rig_wait(r, 6000);
+	ck_assert_uint_eq(r->n_injected, 4);
+	struct rig_view client = injected(1), server = injected(0);
+	ck_assert(client.flags & TCP_RST && server.flags & TCP_RST);
+	ck_assert_uint_eq(client.seq, c.isn[1] + 2 + (uint32_t)words.data.n);
+	ck_assert_uint_eq(server.seq, c.isn[0] + 2);
+	finish();
+}
+END_TEST
+
+/* The words were lost: there is nobody who would send them again. */
+START_TEST(a_client_that_asks_again_is_reset_where_it_stands)
+{
+	begin(policy, &rig_web);
+	ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
+	ck_assert(was_dropped(rig_data(&c, 0, 0, NO_HEAD, strlen(NO_HEAD))));
+	struct rig_view reset = injected(0);
+	ck_assert_uint_eq(reset.flags, TCP_RST);
+	ck_assert_uint_eq(reset.seq, c.isn[1] + 1);
+	finish();
+}
+END_TEST
+
+/* The client would take the words for the answer to its first request. */
+START_TEST(a_pipelined_refusal_is_a_reset)
+{
+	begin(policy, &rig_web);
+	rig_say(&c, 0, OK_HEAD);
+	rig_say(&c, 0, NO_HEAD);
+	ck_assert_uint_eq(r->n_injected, 2);
+	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+	finish();
+	begin(policy, &rig_cache);
+	rig_say(&c, 0, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n");
+	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+	finish();
+}
+END_TEST
+
+START_TEST(an_answered_connection_is_told_at_the_second_request)
+{
+	begin(policy, &rig_cache);
+	rig_say(&c, 0, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+	rig_say(&c, 1, "$-1\r\n");
+	rig_say(&c, 0, "*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n");
+	struct rig_view words = injected(1);
+	ck_assert_uint_eq(words.seq, c.isn[1] + 1 + 5);
+	ck_assert(says(&words, "-NOPERM refused by bridgewarden: no rule allows it\r\n"));
+	finish();
+}
+END_TEST
+
+START_TEST(the_file_may_ask_for_resets_or_silence)
+{
+	static const char *const how[] = {"reset", "drop"};
+	for (size_t i = 0; i < 2; i++) {
+		char text[2048];
+		(void)snprintf(text, sizeof(text), "%sdefaults: {refuse: %s}\n", policy, how[i]);
+		begin(text, &rig_web);
+		ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
+		ck_assert_uint_eq(r->n_injected, i == 0 ? 2 : 0);
+		if (i == 0)
+			ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+		finish();
+	}
+}
+END_TEST
+
+/* What went ahead of a gap waits at the server; a FIN before it would not make it go away. */
+START_TEST(what_was_sent_ahead_is_forgotten_by_a_reset)
+{
+	begin(policy, &rig_web);
+	rig_say(&c, 0, OK_HEAD);
+	rig_say(&c, 1, REPLY);
+	const uint32_t at = (uint32_t)strlen(OK_HEAD);
+	ck_assert(was_accepted(rig_data(&c, 0, at + 5, &NO_HEAD[5], strlen(NO_HEAD) - 5)));
+	struct rig_segment s = rig_segment_at(&c, 0, TCP_ACK | TCP_PSH, at, NO_HEAD, 5);
+	ck_assert(was_dropped(rig_pass(&c, 0, &s)));
+	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
 	finish();
 }
 END_TEST
@@ -246,7 +392,7 @@ START_TEST(another_protocol_reaches_nobody)
 	begin(policy, &rig_cache);
 	ck_assert(was_dropped(rig_say(&c, 0, OK_HEAD)));
 	ck_assert(rig_has_got(r, 0, ""));
-	assert_both_reset(0, 0);
+	assert_both_told(0, 0);
 	const struct rig_record *v = rig_last_record(r, EVENT_VIOLATION);
 	ck_assert_ptr_nonnull(v);
 	ck_assert_uint_eq(v->head.reason, REASON_WRONG_PROTOCOL);
@@ -266,7 +412,7 @@ START_TEST(what_is_not_identified_is_held_until_the_time_is_up)
 	ck_assert(was_dropped(p));
 	ck_assert(rig_has_got(r, 0, ""));
 	ck_assert_uint_eq(rig_counter(r, COUNTER_HOLD_TIMEOUT), 1);
-	assert_both_reset(0, 0);
+	assert_both_told(0, 0);
 	finish();
 }
 END_TEST
@@ -354,7 +500,7 @@ START_TEST(a_silent_connection_ends)
 	rig_wait(r, 29000);
 	ck_assert_uint_eq(r->n_injected, 0);
 	rig_wait(r, 1500);
-	assert_both_reset(0, 0);
+	assert_both_told(0, 0);
 	finish();
 }
 END_TEST
@@ -510,7 +656,7 @@ START_TEST(data_with_a_fin_is_judged)
 	struct rig_segment s =
 		rig_segment_at(&c, 0, TCP_ACK | TCP_FIN, 0, NO_HEAD, strlen(NO_HEAD));
 	ck_assert(was_dropped(rig_pass(&c, 0, &s)));
-	ck_assert(rig_has_got(r, 0, "") && !r->to[0].has_fin);
+	ck_assert(rig_has_got(r, 0, ""));
 	finish();
 }
 END_TEST
@@ -932,6 +1078,10 @@ START_TEST(dns_questions_are_judged_one_by_one)
 	ck_assert(was_accepted(ask("a.example.com")));
 	ck_assert(was_dropped(ask("a.example.org")));
 	ck_assert_uint_eq(r->n_injected, 1);
+	struct rig_view refused = injected(0);
+	ck_assert_uint_eq(refused.dst_port, rig_client.port);
+	ck_assert_uint_eq(refused.data.p[2] & 0x80, 0x80);
+	ck_assert_uint_eq(refused.data.p[3] & 15, 5);
 	/* the socket lives on: what it asks next is judged by itself */
 	ck_assert(was_accepted(ask("b.example.com")));
 	ck_assert(was_dropped(ask("b.example.org")));
@@ -1275,7 +1425,7 @@ START_TEST(a_hold_ends_in_the_next_engine_too)
 	rig_bury(r);
 	rig_wait(r, 3100);
 	ck_assert_uint_eq(rig_counter(r, COUNTER_HOLD_TIMEOUT), 1);
-	assert_both_reset(0, 0);
+	assert_both_told(0, 0);
 	finish();
 }
 END_TEST
@@ -1289,7 +1439,7 @@ START_TEST(a_torn_flow_is_reset)
 	ck_assert_uint_eq(rig_counter(r, COUNTER_STATE_LOST), 1);
 	ck_assert_uint_eq(r->w->shard.chunks.n_used, 0);
 	ck_assert(was_dropped(rig_say(&c, 0, OK_HEAD_2)));
-	assert_both_reset((uint32_t)strlen(OK_HEAD), 0);
+	assert_both_told((uint32_t)strlen(OK_HEAD), 0);
 	finish();
 }
 END_TEST
@@ -1305,7 +1455,16 @@ int main(void)
 	tcase_add_test(tc, the_allowed_part_of_a_segment_passes_before_the_denied_rest);
 	tcase_add_test(tc, a_gap_filler_does_not_complete_what_lies_behind_it);
 	tcase_add_test(tc, an_overlapping_gap_filler_does_not_complete_what_lies_behind_it);
-	tcase_add_test(tc, both_ends_are_reset_after_replies_were_offloaded);
+	tcase_add_test(tc, both_ends_are_told_after_replies_were_offloaded);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("refusals");
+	tcase_add_test(tc, a_refused_client_is_told_in_its_protocol_and_both_sides_close);
+	tcase_add_test(tc, who_does_not_close_is_reset_in_the_end);
+	tcase_add_test(tc, a_client_that_asks_again_is_reset_where_it_stands);
+	tcase_add_test(tc, a_pipelined_refusal_is_a_reset);
+	tcase_add_test(tc, an_answered_connection_is_told_at_the_second_request);
+	tcase_add_test(tc, the_file_may_ask_for_resets_or_silence);
+	tcase_add_test(tc, what_was_sent_ahead_is_forgotten_by_a_reset);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("hold");
 	tcase_add_test(tc, another_protocol_reaches_nobody);

@@ -429,13 +429,16 @@ END_TEST
 START_TEST(resets_are_sound)
 {
 	struct packet p;
-	struct tcp_reset reset = {
-		.src_port = 80, .dst_port = 40000, .seq = 0xdeadbeef, .ack = 77, .has_ack = _i % 2};
+	struct tcp_segment reset = {.src_port = 80,
+				    .dst_port = 40000,
+				    .seq = 0xdeadbeef,
+				    .ack = 77,
+				    .flags = _i % 2 ? TCP_RST | TCP_ACK : TCP_RST};
 	segment(_i / 2, &plain);
 	ck_assert_int_eq(decode(&p), PACKET_OK);
 	reset.src = p.dst;
 	reset.dst = p.src;
-	n_packet = build_tcp_reset(&reset, packet);
+	n_packet = build_tcp(&reset, packet);
 	struct rig_view v = rig_read(bytes_of(packet, n_packet));
 	ck_assert_uint_eq(v.flags, TCP_RST | (_i % 2 ? TCP_ACK : 0));
 	ck_assert_uint_eq(v.seq, 0xdeadbeef);
