@@ -65,6 +65,14 @@ struct half {
 			  or lost) */
 };
 
+/* A SYN that passed while an older connection of the tuple lives: which of the two goes on, the
+ * receiver's answer says (THREATS R5). */
+struct pending_syn {
+	uint64_t seen_ns; /* CLOCK_MONOTONIC; 0: none is pending */
+	uint32_t isn;
+	uint8_t wscale;
+};
+
 struct flow {
 	/* Key: the opener is side 0. */
 	struct ip_addr addr[2];
@@ -112,6 +120,7 @@ struct flow {
 	uint32_t session;    /* dissector state; FLOW_NIL before a claim */
 	uint32_t n_requests;
 
+	struct pending_syn pending;
 	struct half half[2]; /* bytes of the opener, bytes of the other side */
 };
 

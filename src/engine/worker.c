@@ -205,10 +205,9 @@ static bool make_room(struct worker *w)
 	return false;
 }
 
-static struct flow *create_flow(struct turn *t)
+static struct flow *create_flow(struct worker *w, const struct packet *p)
 {
-	struct worker *w = t->w;
-	struct flow_key key = key_of(&t->p);
+	struct flow_key key = key_of(p);
 	struct flow *f = flow_add(&w->shard, &key, w->setup.number);
 	if (!f && make_room(w))
 		f = flow_add(&w->shard, &key, w->setup.number);
@@ -285,7 +284,7 @@ static void refuse_spoofed(struct turn *t, struct flow *f)
 static void new_flow(struct turn *t)
 {
 	struct worker *w = t->w;
-	struct flow *f = create_flow(t);
+	struct flow *f = create_flow(w, &t->p);
 	if (!f) {
 		answer_unjudged(t);
 		return;
@@ -345,7 +344,7 @@ static void midstream(struct turn *t)
 {
 	struct worker *w = t->w;
 	counter_inc(w->setup.counters, COUNTER_MIDSTREAM);
-	struct flow *f = t->p.tcp_flags & TCP_RST ? NULL : create_flow(t);
+	struct flow *f = t->p.tcp_flags & TCP_RST ? NULL : create_flow(w, &t->p);
 	if (!f) {
 		answer_unjudged(t);
 		return;
@@ -538,16 +537,58 @@ static enum tcp_fate track(struct turn *t, struct flow *f)
 	return fate == TCP_STOP && f->phase == FLOW_DENIED ? TCP_GO : fate;
 }
 
+enum { PENDING_SECONDS = 75 }; /* a SYN that nobody answered so long is no connection any more */
+
+/* Until the answer comes, nothing may run past us under the mark of the older connection. */
+static void pass_pending(struct turn *t, struct flow *f)
+{
+	tcp_pend(f, &t->p, t->w->now.mono_ns);
+	f->mark = MARK_BOTH;
+	f->kernel_mark = MARK_NONE;
+	control_segment(t, f);
+}
+
 static void take_packet(struct turn *t, struct flow *f)
 {
 	struct worker *w = t->w;
 	f->seen_ns = w->now.mono_ns;
+	if (f->seen_ns - f->pending.seen_ns > PENDING_SECONDS * SECONDS)
+		f->pending.seen_ns = 0;
 	f->half[t->dir].packets++;
 	f->half[t->dir].bytes += t->p.raw.n;
 	if (f->generation != w->settings->generation)
 		refresh(t, w, f);
 	if (!t->is_answered)
 		dispatch(t, f);
+}
+
+/* The receiver answered the pending SYN. The connection begins anew, and its SYN has passed. */
+static void replace_flow(struct turn *t, const struct pending_syn *pending)
+{
+	struct worker *w = t->w;
+	struct packet swapped = t->p;
+	swapped.src = t->p.dst;
+	swapped.dst = t->p.src;
+	swapped.src_port = t->p.dst_port;
+	swapped.dst_port = t->p.src_port;
+	struct flow *f = create_flow(w, &swapped);
+	if (!f) {
+		answer_unjudged(t);
+		return;
+	}
+	tcp_begin_pending(f, pending);
+	(void)identify_sides(w, f); /* the older connection's sides; unknown ones are strangers */
+	f->phase = FLOW_IDENTIFYING;
+	f->mark = MARK_BOTH;
+	flow_set_deadline(w, f, w->setup.silent_timeout_ns);
+	enum inspect_status status = inspect_rejudge(&w->inspect, f);
+	if (status != INSPECT_WAIT)
+		settle(t, w, f, status);
+	else if (track(t, f) == TCP_GO)
+		take_packet(t, f);
+	else
+		answer_drop(t);
+	end_turn(w, f);
 }
 
 /* Who sent it comes first: a forged packet must not move the state of the connection that it
@@ -565,8 +606,11 @@ static void known_flow(struct turn *t, struct flow *f)
 		if (fate == TCP_STOP)
 			counter_inc(w->setup.counters, COUNTER_OUT_OF_WINDOW);
 	}
+	const struct pending_syn pending = f->pending;
 	if (fate == TCP_GO)
 		take_packet(t, f);
+	else if (fate == TCP_PEND)
+		pass_pending(t, f);
 	else if (fate == TCP_STOP && binds(w, f))
 		answer_drop(t);
 	else if (fate == TCP_STOP)
@@ -577,6 +621,8 @@ static void known_flow(struct turn *t, struct flow *f)
 	end_turn(w, f);
 	if (fate == TCP_REOPEN)
 		new_flow(t);
+	else if (fate == TCP_REPLACE)
+		replace_flow(t, &pending);
 }
 
 /* False: the segment cannot be made unambiguous. Whether the change is sent is for the verdict to

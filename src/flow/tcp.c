@@ -35,15 +35,41 @@ uint32_t tcp_sent_end(const struct half *h)
 	return h->fin_passed ? h->fin + 1 : h->passed;
 }
 
-void tcp_begin_half(struct half *h, const struct packet *p)
+static void begin_half(struct half *h, uint32_t isn, uint8_t wscale)
 {
-	uint32_t first = p->seq + 1;
-	struct tcp_offer offer = packet_tcp_offer(p);
-	h->isn = p->seq;
+	uint32_t first = isn + 1;
+	h->isn = isn;
 	h->next = h->fed = h->passed = h->acked = h->top = first;
 	h->edge = first + 1; /* until the other side says more */
-	h->wscale = offer.has_wscale ? offer.wscale : 0;
+	h->wscale = wscale;
 	h->is_tracked = true;
+}
+
+static uint8_t wscale_of(const struct packet *p)
+{
+	struct tcp_offer offer = packet_tcp_offer(p);
+	return offer.has_wscale ? offer.wscale : 0;
+}
+
+void tcp_begin_half(struct half *h, const struct packet *p)
+{
+	begin_half(h, p->seq, wscale_of(p));
+}
+
+void tcp_pend(struct flow *f, const struct packet *syn, uint64_t now_ns)
+{
+	f->pending = (struct pending_syn){now_ns, syn->seq, wscale_of(syn)};
+}
+
+void tcp_begin_pending(struct flow *f, const struct pending_syn *pending)
+{
+	begin_half(&f->half[0], pending->isn, pending->wscale);
+	f->tcp = FLOW_TCP_SYN_SENT;
+}
+
+static bool takes_pending(const struct flow *f, const struct packet *p)
+{
+	return f->pending.seen_ns != 0 && p->ack == f->pending.isn + 1;
 }
 
 static enum tcp_fate pass(struct flow *f, unsigned dir, const struct packet *p)
@@ -58,19 +84,31 @@ static enum tcp_fate stop(struct flow *f, unsigned dir, const struct packet *p)
 	return TCP_STOP;
 }
 
-/* A SYN of the opener: the same one again, or a new connection. */
+/* A SYN of the opener: the same one again, or perhaps a new connection. */
 static enum tcp_fate syn(struct flow *f, unsigned dir, const struct packet *p)
 {
 	const struct half *h = &f->half[dir];
-	return h->is_tracked && p->seq == h->isn && f->tcp <= FLOW_TCP_OPEN ? TCP_GO : TCP_REOPEN;
+	if (f->phase == FLOW_DENIED || f->phase == FLOW_WAITING)
+		return TCP_REOPEN; /* nothing of the old one is to be kept */
+	return h->is_tracked && p->seq == h->isn && f->tcp <= FLOW_TCP_OPEN ? TCP_GO : TCP_PEND;
+}
+
+/* The two changed their parts: whoever was called before calls now. */
+static enum tcp_fate syn_back(struct flow *f, unsigned dir, const struct packet *p)
+{
+	(void)f, (void)dir, (void)p; /* the old connection is over */
+	return TCP_REOPEN;
 }
 
 /* The answer that opens: only its acknowledgement proves which SYN the receiver took (T57). */
 static enum tcp_fate syn_ack(struct flow *f, unsigned dir, const struct packet *p)
 {
 	struct half *opener = &f->half[!dir];
-	if (p->ack != opener->isn + 1)
+	if (takes_pending(f, p))
+		tcp_begin_pending(f, &f->pending);
+	else if (p->ack != opener->isn + 1)
 		return TCP_STOP;
+	f->pending.seen_ns = 0;
 	bool scaled = packet_tcp_offer(p).has_wscale;
 	if (!scaled)
 		opener->wscale = 0; /* RFC 7323 2.2: both or none */
@@ -84,7 +122,21 @@ static enum tcp_fate syn_ack(struct flow *f, unsigned dir, const struct packet *
 static enum tcp_fate syn_ack_again(struct flow *f, unsigned dir, const struct packet *p)
 {
 	const struct half *h = &f->half[dir];
+	if (takes_pending(f, p))
+		return TCP_REPLACE;
 	return p->seq == h->isn && p->ack == f->half[!dir].isn + 1 ? TCP_GO : TCP_STOP;
+}
+
+static enum tcp_fate syn_ack_late(struct flow *f, unsigned dir, const struct packet *p)
+{
+	(void)dir; /* of the old connection nothing opens any more */
+	return takes_pending(f, p) ? TCP_REPLACE : TCP_STOP;
+}
+
+static enum tcp_fate syn_ack_unfollowed(struct flow *f, unsigned dir, const struct packet *p)
+{
+	(void)dir; /* its numbers are not known */
+	return takes_pending(f, p) ? TCP_REPLACE : TCP_GO;
 }
 
 /* RFC 9293 3.10.7.3: refused. */
@@ -147,6 +199,8 @@ static bool starts_in_window(const struct flow *f, const struct half *h, uint32_
 {
 	if (!h->is_tracked)
 		return true;
+	if (f->pending.seen_ns != 0 && h == &f->half[0])
+		return !seq_after(seq, h->next); /* ahead of a gap: it may be the new one's */
 	if (f->replies_unseen)
 		return (int32_t)(seq - h->next) <= REASM_AHEAD_MAX;
 	return !seq_after(seq, h->edge);
@@ -172,7 +226,7 @@ static enum tcp_fate untracked_end(struct flow *f, unsigned dir, const struct pa
 /* One row a state; per direction what each kind of segment does. */
 static step_fn *const steps[N_STATES][2][N_INPUTS] = {
 	[FLOW_TCP_NONE] = {{[IN_SYN] = syn, pass, untracked_end, pass, stop},
-			   {[IN_SYN] = stop, pass, untracked_end, pass, stop}},
+			   {[IN_SYN] = stop, syn_ack_unfollowed, untracked_end, pass, stop}},
 	[FLOW_TCP_SYN_SENT] = {{[IN_SYN] = syn, stop, give_up, stop, stop},
 			       {[IN_SYN] = stop, syn_ack, refusal, challenge, stop}},
 	[FLOW_TCP_OPEN] = {{[IN_SYN] = syn, stop, reset, segment, stop},
@@ -180,7 +234,7 @@ static step_fn *const steps[N_STATES][2][N_INPUTS] = {
 	[FLOW_TCP_CLOSING] = {{[IN_SYN] = syn, stop, reset, segment, stop},
 			      {[IN_SYN] = stop, syn_ack_again, reset, segment, stop}},
 	[FLOW_TCP_CLOSED] = {{[IN_SYN] = syn, stop, reset, segment, stop},
-			     {[IN_SYN] = stop, stop, reset, segment, stop}},
+			     {[IN_SYN] = syn_back, syn_ack_late, reset, segment, stop}},
 };
 
 enum tcp_fate tcp_track(struct flow *flow, unsigned dir, const struct packet *p)

@@ -840,6 +840,48 @@ START_TEST(no_data_passes_after_a_new_syn_before_its_answer)
 }
 END_TEST
 
+/* R5: a forged or stray SYN ends nothing. */
+START_TEST(a_connection_outlives_a_syn_that_nobody_answers)
+{
+	begin(policy, &rig_web);
+	(void)rig_say(&c, 0, OK_HEAD);
+	struct rig_connection stray = c;
+	stray.isn[0] += 100000;
+	struct rig_segment s = rig_segment_at(&stray, 0, TCP_SYN, UINT32_MAX, NULL, 0);
+	ck_assert(was_accepted(rig_pass(&stray, 0, &s)));
+	ck_assert(was_accepted(rig_say(&c, 1, REPLY)));
+	ck_assert(was_accepted(rig_say(&c, 0, OK_HEAD_2)));
+	ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
+	ck_assert(rig_has_got(r, 0, OK_HEAD OK_HEAD_2));
+	ck_assert_uint_eq(rig_counter(r, COUNTER_FLOWS_NEW), 1);
+	finish();
+}
+END_TEST
+
+/* T61, T62: the receiver's answer begins another connection, judged from its first byte. */
+START_TEST(an_answered_syn_begins_a_connection_of_its_own)
+{
+	for (int was_passed = 0; was_passed < 2; was_passed++) {
+		begin(policy, &rig_web);
+		if (was_passed)
+			rig_use(r,
+				"version: 1\nrules:\n- {name: all, from: shop/client, to: "
+				"shop/web, app: http, allow: true}\n",
+				NULL);
+		ck_assert(was_accepted(rig_say(&c, 0, OK_HEAD)));
+		struct rig_connection again = rig_connection(r, &rig_web);
+		again.isn[0] = c.isn[0] + 100000;
+		again.isn[1] = c.isn[1] + 100000;
+		rig_open(&again);
+		ck_assert_uint_eq(rig_counter(r, COUNTER_FLOWS_NEW), 2);
+		ck_assert_uint_eq(r->w->shard.n_flows, 1);
+		ck_assert(was_dropped(rig_say(&again, 0, was_passed ? "PING\r\n" : NO_HEAD)));
+		ck_assert(rig_has_got(r, 0, ""));
+		finish();
+	}
+}
+END_TEST
+
 /* ---- offload ---- */
 
 static uint32_t mark_of(enum mark_state state)
@@ -1498,6 +1540,8 @@ int main(void)
 	tcase_add_test(tc, a_reset_must_be_exact);
 	tcase_add_test(tc, a_reset_at_the_end_of_early_data_is_dropped);
 	tcase_add_test(tc, no_data_passes_after_a_new_syn_before_its_answer);
+	tcase_add_test(tc, a_connection_outlives_a_syn_that_nobody_answers);
+	tcase_add_test(tc, an_answered_syn_begins_a_connection_of_its_own);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("offload");
 	tcase_add_test(tc, a_final_allow_is_offloaded_with_the_syn);

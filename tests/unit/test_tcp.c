@@ -75,7 +75,7 @@ static void begin_open(uint32_t n)
 
 static const struct row syn_sent_rows[] = {
 	{"the SYN again", CLIENT, TCP_SYN, -1, 0, 0, TCP_GO, FLOW_TCP_SYN_SENT},
-	{"another SYN (T57)", CLIENT, TCP_SYN, 5000, 0, 0, TCP_REOPEN, 0},
+	{"another SYN (T57)", CLIENT, TCP_SYN, 5000, 0, 0, TCP_PEND, FLOW_TCP_SYN_SENT},
 	{"data before the answer", CLIENT, TCP_ACK, 0, 0, 10, TCP_STOP, FLOW_TCP_SYN_SENT},
 	{"data without ACK (T24, T25)", CLIENT, TCP_PSH, 0, 0, 10, TCP_STOP, FLOW_TCP_SYN_SENT},
 	{"a SYN-ACK of the opener", CLIENT, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_STOP,
@@ -118,7 +118,7 @@ static const struct row open_rows[] = {
 	{"FIN without ACK (T24)", CLIENT, TCP_FIN, 100, 100, 0, TCP_STOP, FLOW_TCP_OPEN},
 	{"FIN with RST", CLIENT, TCP_FIN | TCP_RST | TCP_ACK, 100, 100, 0, TCP_STOP, FLOW_TCP_OPEN},
 	{"the SYN again (T38)", CLIENT, TCP_SYN, -1, 0, 0, TCP_GO, FLOW_TCP_OPEN},
-	{"a new SYN (T38, T62)", CLIENT, TCP_SYN, 5000, 0, 0, TCP_REOPEN, 0},
+	{"a new SYN (T38, T62)", CLIENT, TCP_SYN, 5000, 0, 0, TCP_PEND, FLOW_TCP_OPEN},
 	{"SYN-ACK of the opener (T38)", CLIENT, TCP_SYN | TCP_ACK, 100, 100, 0, TCP_STOP,
 	 FLOW_TCP_OPEN},
 	{"SYN of the server (T38, T66)", SERVER, TCP_SYN, 100, 100, 0, TCP_STOP, FLOW_TCP_OPEN},
@@ -147,6 +147,48 @@ START_TEST(while_open)
 }
 END_TEST
 
+/* R5: a SYN changes nothing; the answer to it does. */
+START_TEST(a_pending_syn_waits_for_its_answer)
+{
+	static const struct row syn = {"another SYN", CLIENT,	    TCP_SYN, 5000, 0, 0,
+				       TCP_PEND,      FLOW_TCP_OPEN};
+	static const struct row rows[] = {
+		{"the old connection goes on", CLIENT, TCP_ACK, 100, 100, 10, TCP_GO,
+		 FLOW_TCP_OPEN},
+		{"but not ahead of a gap", CLIENT, TCP_ACK, 101, 100, 10, TCP_STOP, FLOW_TCP_OPEN},
+		{"its server answers", SERVER, TCP_ACK, 100, 100, 10, TCP_GO, FLOW_TCP_OPEN},
+		{"a SYN-ACK to neither", SERVER, TCP_SYN | TCP_ACK, 900, 777, 0, TCP_STOP,
+		 FLOW_TCP_OPEN},
+		{"the answer", SERVER, TCP_SYN | TCP_ACK, 900, 5001, 0, TCP_REPLACE, FLOW_TCP_OPEN},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin_open(100);
+		step(&syn);
+		struct packet p = packet_of(&syn);
+		tcp_pend(&flow, &p, 1);
+		step(&rows[i]);
+	}
+}
+END_TEST
+
+/* T57: two SYNs before any answer; the server says which one it took. */
+START_TEST(of_two_syns_the_answered_one_counts)
+{
+	for (int second = 0; second < 2; second++) {
+		begin_syn_sent();
+		const struct packet syn = {.seq = 5000, .tcp_flags = TCP_SYN, .window = 1000};
+		tcp_pend(&flow, &syn, 1);
+		const struct packet answer = {.seq = S_ISN,
+					      .ack = second ? 5001 : C_ISN + 1u,
+					      .tcp_flags = TCP_SYN | TCP_ACK,
+					      .window = 1000};
+		ck_assert_int_eq(tcp_track(&flow, SERVER, &answer), TCP_GO);
+		ck_assert_uint_eq(flow.half[0].isn, second ? 5000 : C_ISN);
+		ck_assert_uint_eq(flow.pending.seen_ns, 0);
+	}
+}
+END_TEST
+
 /* R9: after a reset everything is enforced as before. */
 START_TEST(after_a_reset)
 {
@@ -155,11 +197,11 @@ START_TEST(after_a_reset)
 		 FLOW_TCP_CLOSED},
 		{"but not beyond the window", CLIENT, TCP_ACK, 5000, 100, 10, TCP_STOP,
 		 FLOW_TCP_CLOSED},
-		{"the same SYN is a new connection (T61)", CLIENT, TCP_SYN, -1, 0, 0, TCP_REOPEN,
-		 0},
+		{"the same SYN is a new connection (T61)", CLIENT, TCP_SYN, -1, 0, 0, TCP_PEND,
+		 FLOW_TCP_CLOSED},
 		{"no SYN-ACK without a SYN", SERVER, TCP_SYN | TCP_ACK, -1, 0, 0, TCP_STOP,
 		 FLOW_TCP_CLOSED},
-		{"a SYN of the server", SERVER, TCP_SYN, 900, 0, 0, TCP_STOP, FLOW_TCP_CLOSED},
+		{"a SYN of the server", SERVER, TCP_SYN, 900, 0, 0, TCP_REOPEN, 0},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		begin_open(100);
@@ -243,6 +285,8 @@ int main(void)
 	tcase_add_loop_test(tc, before_the_answer, 0,
 			    sizeof(syn_sent_rows) / sizeof(syn_sent_rows[0]));
 	tcase_add_loop_test(tc, while_open, 0, sizeof(open_rows) / sizeof(open_rows[0]));
+	tcase_add_test(tc, a_pending_syn_waits_for_its_answer);
+	tcase_add_test(tc, of_two_syns_the_answered_one_counts);
 	tcase_add_test(tc, after_a_reset);
 	tcase_add_test(tc, acknowledgements_come_from_the_receiver_only);
 	tcase_add_test(tc, held_bytes_cannot_be_acknowledged);
