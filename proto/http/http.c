@@ -565,13 +565,16 @@ static size_t http_refuse(const void *state, uint8_t ip_proto, struct bytes unit
 				   "Cache-Control: no-store\r\n"
 				   "Connection: close\r\n"
 				   "Content-Length: ";
-	const uint8_t length[] = {(uint8_t)('0' + why.n / 100), (uint8_t)('0' + why.n / 10 % 10),
-				  (uint8_t)('0' + why.n % 10)};
-	const size_t zeros = why.n < 10 ? 2 : why.n < 100;
+	const size_t body = why.n + 1; /* and the end of its line */
+	const uint8_t length[] = {(uint8_t)('0' + body / 100), (uint8_t)('0' + body / 10 % 10),
+				  (uint8_t)('0' + body % 10)};
+	const size_t zeros = body < 10 ? 2 : body < 100;
 	size_t n = bytes_put(out, 0, bytes_str(head));
 	n = bytes_put(out, n, bytes_from(bytes_of(length, sizeof(length)), zeros));
 	n = bytes_put(out, n, bytes_str("\r\n\r\n"));
-	return bytes_is(bytes_slice(unit, 0, 5), "HEAD ") ? n : bytes_put(out, n, why);
+	if (bytes_is(bytes_slice(unit, 0, 5), "HEAD "))
+		return n;
+	return bytes_put(out, bytes_put(out, n, why), bytes_str("\n"));
 }
 
 /* ---------------------------------------------------------------- sentences of policy tests */

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "control/control.h"
+#include "control/queues.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +30,29 @@ static uint64_t total(const struct supervise *s, enum counter which)
 	return n;
 }
 
+static void report(struct control *c, const char *name, uint64_t more, const char *remedy)
+{
+	char text[256];
+	(void)snprintf(text, sizeof(text), "%s: %" PRIu64 " more: %s", name, more, remedy);
+	log_warn("%s", text);
+	records_engine(&c->records, "limit", text);
+}
+
+/* The kernel drops, and counts, what does not fit into a queue or into its socket's buffer. */
+static void check_queues(struct control *c)
+{
+	struct queue_line lines[SHARED_WORKERS_MAX];
+	unsigned n = queues_read(c->queue_base, supervise_n_workers(c->supervise), lines);
+	uint64_t dropped = 0;
+	for (unsigned i = 0; i < n; i++)
+		dropped += (uint64_t)lines[i].dropped + lines[i].user_dropped;
+	if (dropped > c->caps.queue_drops && c->caps.is_primed)
+		report(c, "queue_dropped", dropped - c->caps.queue_drops,
+		       "packets were dropped because a queue was full; raise engine.queue_length "
+		       "or engine.workers");
+	c->caps.queue_drops = dropped; /* also when they begin anew, with another socket */
+}
+
 void caps_check(struct control *c)
 {
 	for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
@@ -36,13 +60,9 @@ void caps_check(struct control *c)
 		uint64_t now = total(c->supervise, which);
 		uint64_t more = now - c->caps.seen[which];
 		c->caps.seen[which] = now;
-		if (more == 0 || !c->caps.is_primed)
-			continue;
-		char text[256];
-		(void)snprintf(text, sizeof(text), "%s: %" PRIu64 " more: %s", counter_name(which),
-			       more, caps[i].remedy);
-		log_warn("%s", text);
-		records_engine(&c->records, "limit", text);
+		if (more > 0 && c->caps.is_primed)
+			report(c, counter_name(which), more, caps[i].remedy);
 	}
+	check_queues(c);
 	c->caps.is_primed = true;
 }

@@ -16,6 +16,7 @@ struct control;
 struct caps {
 	bool is_primed; /* what a former control process left in the counters is old news */
 	uint64_t seen[N_COUNTERS];
+	uint64_t queue_drops; /* by the kernel, all queues */
 };
 
 void caps_check(struct control *c);

@@ -205,6 +205,12 @@ static void on_engine(void *ctx, pid_t pid)
 	records_engine(&c->records, pid ? "started" : "died", NULL);
 }
 
+static void on_hung(void *ctx)
+{
+	struct control *c = ctx;
+	records_engine(&c->records, "hung", NULL);
+}
+
 static void on_docker_set(void *ctx, const struct identity_set *set)
 {
 	struct control *c = ctx;
@@ -380,7 +386,8 @@ static int start_engine(struct control *c, struct error *err)
 		.silent_timeout_ms = (uint32_t)config->engine.silent_timeout_ms,
 		.debug = c->options.debug,
 	};
-	struct supervise_callbacks callbacks = {.record = on_record, .engine = on_engine, .ctx = c};
+	struct supervise_callbacks callbacks = {
+		.record = on_record, .engine = on_engine, .hung = on_hung, .ctx = c};
 	int rc = supervise_start(c->base, &setup, &callbacks, &c->supervise, err);
 	if (rc == 0)
 		c->now.generation = last_generation(c->supervise);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static bool read_u32(const char **text, uint32_t *out)
@@ -26,4 +27,19 @@ bool queue_line_parse(const char *text, struct queue_line *out)
 		if (!read_u32(&text, columns[i]))
 			return false;
 	return true;
+}
+
+unsigned queues_read(uint16_t base, unsigned n, struct queue_line *out)
+{
+	FILE *file = fopen("/proc/self/net/netfilter/nfnetlink_queue", "re");
+	char text[256];
+	unsigned found = 0;
+	while (file && found < n && fgets(text, sizeof(text), file)) {
+		struct queue_line *line = &out[found];
+		if (queue_line_parse(text, line) && line->queue >= base && line->queue < base + n)
+			found++;
+	}
+	if (file)
+		(void)fclose(file); /* was only read */
+	return found;
 }

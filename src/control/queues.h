@@ -16,5 +16,7 @@ struct queue_line {
 };
 
 bool queue_line_parse(const char *text, struct queue_line *out);
+/* The queues base..base+n-1 of this network namespace; returns how many were found, at most n. */
+unsigned queues_read(uint16_t base, unsigned n, struct queue_line *out);
 
 #endif

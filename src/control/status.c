@@ -34,14 +34,10 @@ static json_t *queue_json(const struct queue_line *line)
 static json_t *queues_json(uint16_t base, unsigned n)
 {
 	json_t *list = json_array();
-	FILE *file = fopen("/proc/self/net/netfilter/nfnetlink_queue", "re");
-	char text[256];
-	struct queue_line line;
-	while (file && fgets(text, sizeof(text), file))
-		if (queue_line_parse(text, &line) && line.queue >= base && line.queue < base + n)
-			(void)json_array_append_new(list, queue_json(&line)); /* less is fine */
-	if (file)
-		(void)fclose(file); /* was only read */
+	struct queue_line lines[SHARED_WORKERS_MAX];
+	unsigned found = queues_read(base, n, lines);
+	for (unsigned i = 0; i < found; i++)
+		(void)json_array_append_new(list, queue_json(&lines[i])); /* less is fine */
 	return list;
 }
 

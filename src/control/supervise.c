@@ -5,6 +5,7 @@
 #include "base/ring.h"
 #include "bridgewarden/events.h"
 #include "capture/nfqueue.h"
+#include "control/watchdog.h"
 #include "engine/process.h"
 #include "flow/table.h"
 
@@ -47,7 +48,8 @@ struct supervise {
 	unsigned quick_deaths;
 	uint64_t restarts;
 	time_t born;
-	struct event *on_exit, *on_records, *on_poll, *on_restart;
+	struct watchdog watchdog;
+	struct event *on_exit, *on_records, *on_poll, *on_restart, *on_look;
 	bool is_stopping;
 	_Alignas(8) uint8_t record[EVENT_MAX];
 };
@@ -305,6 +307,25 @@ static void engine_exited(evutil_socket_t fd, short what, void *ctx)
 	start_engine(s);
 }
 
+/* What is hung cannot be asked to end, and would hold its queues for ever. */
+static void look_at_engine(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd, (void)what; /* a timer */
+	struct supervise *s = ctx;
+	if (s->pid == 0 || s->image_fd < 0)
+		return; /* without an image it waits, and rightly */
+	int worker = watchdog_look(&s->watchdog, s->counters, s->hello.n_workers);
+	if (worker < 0)
+		return;
+	log_error("engine hung: pid=%d worker=%d made no turn for %d ms; it is ended, packets wait "
+		  "in the kernel for the next one",
+		  s->pid, worker, WATCHDOG_LOOK_MS * WATCHDOG_LOOKS);
+	s->callbacks.hung(s->callbacks.ctx);
+	watchdog_begin(&s->watchdog, s->counters, s->hello.n_workers);
+	if (kill(s->pid, SIGKILL) < 0)
+		log_errno(-errno, "cannot end the hung engine");
+}
+
 static void become_engine(int socket)
 {
 	char *argv[] = {(char[]){"bridgewardend"}, (char[]){"--engine"}, NULL};
@@ -372,6 +393,7 @@ static void start_engine(struct supervise *s)
 	if (s->image_fd >= 0 && send_image(s) < 0)
 		log_warn("the new engine did not take the policy image");
 	log_info("engine started: pid=%d", s->pid);
+	watchdog_begin(&s->watchdog, s->counters, s->hello.n_workers);
 	s->callbacks.engine(s->callbacks.ctx, s->pid);
 }
 
@@ -407,14 +429,17 @@ static int fill_hello(struct engine_hello *hello, const struct supervise_setup *
 static int make_events(struct supervise *s)
 {
 	struct timeval period = {.tv_usec = RECORDS_POLL_MS * 1000L};
+	struct timeval look = {.tv_usec = WATCHDOG_LOOK_MS * 1000L};
 	s->on_records = event_new(s->base, s->fds[ENGINE_FD_RECORDS], EV_READ | EV_PERSIST,
 				  records_wait, s);
 	s->on_poll = event_new(s->base, -1, EV_PERSIST, records_wait, s);
 	s->on_restart = evtimer_new(s->base, restart_due, s);
-	if (!s->on_records || !s->on_poll || !s->on_restart)
+	s->on_look = event_new(s->base, -1, EV_PERSIST, look_at_engine, s);
+	if (!s->on_records || !s->on_poll || !s->on_restart || !s->on_look)
 		return -ENOMEM;
-	return event_add(s->on_records, NULL) < 0 || event_add(s->on_poll, &period) < 0 ? -ENOMEM
-											: 0;
+	bool is_added = event_add(s->on_records, NULL) == 0 &&
+			event_add(s->on_poll, &period) == 0 && event_add(s->on_look, &look) == 0;
+	return is_added ? 0 : -ENOMEM;
 }
 
 static int open_all(struct supervise *s, uint32_t injected_mark, struct error *err)
@@ -612,7 +637,7 @@ void supervise_stop(struct supervise *s)
 	end_engine(s);
 	forget_engine(s);
 	drain_all(s);
-	struct event *events[] = {s->on_records, s->on_poll, s->on_restart};
+	struct event *events[] = {s->on_records, s->on_poll, s->on_restart, s->on_look};
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
 			event_free(events[i]);

@@ -38,6 +38,8 @@ struct supervise_callbacks {
 	void (*record)(void *ctx, const void *record, size_t size);
 	/* The engine came to life (pid), or died (0). Restarting is already under way. */
 	void (*engine)(void *ctx, pid_t pid);
+	/* It is alive but makes no turns (control/watchdog.h), and is being killed. */
+	void (*hung)(void *ctx);
 	void *ctx;
 };
 

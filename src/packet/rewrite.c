@@ -22,7 +22,9 @@ enum {
 	TCP_OFFSET_AT = 12,
 	TCP_FLAGS_AT = 13,
 	TCP_CHECKSUM_AT = 16,
-	TCP_URGENT_AT = 18
+	TCP_URGENT_AT = 18,
+	IPV4_FRAGMENT_AT = 6,
+	IPV4_RESERVED = 0x80, /* the "evil bit": some drop it, Linux does not (I03) */
 };
 
 static bool option_is_allowed(uint8_t kind, size_t length, bool is_syn)
@@ -79,6 +81,10 @@ enum clean_result packet_clean_tcp(struct packet *p, uint8_t *raw)
 {
 	uint8_t *tcp = raw + p->l4_at;
 	enum clean_result result = CLEAN_SAME;
+	if (p->ip_version == 4 && (raw[IPV4_FRAGMENT_AT] & IPV4_RESERVED)) {
+		raw[IPV4_FRAGMENT_AT] &= (uint8_t)~IPV4_RESERVED;
+		result = CLEAN_CHANGED;
+	}
 	if ((tcp[TCP_OFFSET_AT] & 0x0f) || (p->tcp_flags & TCP_URG) || p->urgent) {
 		tcp[TCP_OFFSET_AT] &= 0xf0;
 		tcp[TCP_FLAGS_AT] &= (uint8_t)~TCP_URG;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# kill -9 of either process under load. The engine: another takes its place, connections go on, nothing passes that
+# kill -9 of either process under load, and an engine that is stopped. The engine: another takes its place, connections go on, nothing passes that
 # is denied. The control process: the engine goes on; a new control process takes over. Both: the scope's on_failure
 # says what becomes of traffic while nobody judges.
 set -euo pipefail
@@ -77,6 +77,23 @@ engine_killed_under_load() {
 	lab_refused "denied after it" "$(get /denied/)"
 }
 
+# Stopped, not dead: it holds its queues and answers nothing. The watchdog ends it within a second.
+engine_stopped_under_load() {
+	local pid round
+	lab_mark
+	load 8
+	for round in 1 2; do
+		sleep 2
+		pid=$(lab_bw_field engine_pid)
+		[[ $pid =~ ^[1-9][0-9]*$ ]] || lab_fail "round $round: no engine_pid in the status"
+		kill -STOP "$pid"
+		lab_must_wait 3 "another engine" another_engine "$pid"
+	done
+	check_load "engine stopped twice"
+	lab_recorded "the hang" event_type=engine engine.event=hung
+	lab_refused "denied after it" "$(get /denied/)"
+}
+
 control_killed_under_load() {
 	local control
 	load 10
@@ -130,6 +147,7 @@ lab_bw_up
 lab_equal "allowed" 200 "$(get /allowed/)"
 lab_refused "denied" "$(get /denied/)"
 engine_killed_under_load
+engine_stopped_under_load
 control_killed_under_load
 failure_closed
 failure_open

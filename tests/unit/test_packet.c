@@ -317,6 +317,19 @@ static enum clean_result clean(const struct rig_segment *s)
 	return result;
 }
 
+/* I03 */
+START_TEST(the_reserved_bit_of_ipv4_is_cleared)
+{
+	struct packet p;
+	segment(0, &plain);
+	packet[6] |= 0x80;
+	ck_assert_int_eq(decode(&p), PACKET_OK);
+	ck_assert_int_eq(packet_clean_tcp(&p, packet), CLEAN_CHANGED);
+	ck_assert_uint_eq(packet[6] & 0x80, 0);
+	ck_assert_int_eq(packet_clean_tcp(&p, packet), CLEAN_SAME);
+}
+END_TEST
+
 START_TEST(urgent_and_reserved_bits_are_cleared)
 {
 	static const struct rig_segment rows[] = {
@@ -491,6 +504,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_protocol_without_ports_is_other, 0, 2);
 	tcase_add_test(tc, checksums_agree_with_a_plain_sum_at_every_length);
 	tcase_add_test(tc, a_wrong_header_checksum_is_seen);
+	tcase_add_test(tc, the_reserved_bit_of_ipv4_is_cleared);
 	tcase_add_test(tc, urgent_and_reserved_bits_are_cleared);
 	tcase_add_loop_test(tc, options_are_plain_afterwards, 0, N(option_rows));
 	tcase_add_loop_test(tc, trimming_mends_the_length, 0, 2);
