@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,11 @@ static int make_memory(const char *name, size_t size)
 		return -1;
 	}
 	return fd;
+}
+
+static int pidfd_of(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
 static int make_raw(int family, uint32_t mark, struct error *err)
@@ -185,6 +191,27 @@ static bool same_shape(const struct engine_hello *a, const struct engine_hello *
 	       a->shard_bytes == b->shard_bytes && a->max_flows == b->max_flows;
 }
 
+/* It holds the queues and does not answer: without its descriptors its flows are lost, but not the
+ * host. */
+static void end_silent_engine(int socket)
+{
+	struct ucred who = {0};
+	socklen_t n = sizeof(who);
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || who.pid <= 1 ||
+	    who.pid == getpid())
+		return;
+	int pid_fd = pidfd_of(who.pid);
+	if (pid_fd < 0)
+		return; /* gone meanwhile */
+	log_error("the engine of a former control process hangs: pid=%d is ended, its connections "
+		  "are judged by defaults.midstream",
+		  who.pid);
+	struct pollfd end = {.fd = pid_fd, .events = POLLIN};
+	if (kill(who.pid, SIGKILL) < 0 || poll(&end, 1, STOP_WAIT_MS) != 1)
+		log_errno(-errno, "cannot end it");
+	(void)close(pid_fd); /* a handle only */
+}
+
 /* An engine whose control process died answers on its socket with all it has, and ends. */
 static bool take_over(struct supervise *s)
 {
@@ -202,10 +229,14 @@ static bool take_over(struct supervise *s)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
 			 sizeof(patience)); /* without it, we only wait longer */
 	ssize_t n = engine_receive(fd, &hello, sizeof(hello), s->fds, &n_fds);
+	if (n < 0)
+		end_silent_engine(fd);
 	char end;
 	while (n > 0 && recv(fd, &end, 1, 0) > 0)
 		continue; /* until it has ended: two engines must not read one queue */
 	(void)close(fd);  /* its other end is gone */
+	if (n < 0)
+		return false;
 	if (n == sizeof(hello) && same_shape(&hello, &s->hello) &&
 	    n_fds == engine_n_fds(hello.n_workers))
 		return true;
@@ -251,11 +282,6 @@ static void records_wait(evutil_socket_t fd, short what, void *ctx)
 }
 
 /* ---- life and death of the engine ---- */
-
-static int pidfd_of(pid_t pid)
-{
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
 
 static void forget_engine(struct supervise *s)
 {

@@ -303,6 +303,10 @@ int engine_main(int argc, char **argv)
 		counter_set(&engine.counters[i], COUNTER_GENERATION, 0);
 		open_seat(&engine, i);
 	}
+	/* Makes the socket's credentials ours: the next control process must know whom to end if we
+	 * hang. */
+	if (listen(engine.fds[ENGINE_FD_LISTEN], 1) < 0)
+		log_fatal("cannot listen for the next control process: %s", strerror(errno));
 	sandbox_drop_privileges(engine.hello.uid, engine.hello.gid);
 	start_workers(&engine);
 	sandbox_restrict_calls();

@@ -108,6 +108,20 @@ control_killed_under_load() {
 	lab_equal "allowed after it" 200 "$(get /allowed/)"
 }
 
+# Its engine is stopped when the control process dies: the next one ends it and begins anew.
+control_killed_engine_stopped() {
+	local control engine
+	control=$(lab_bw_field control_pid)
+	engine=$(lab_bw_field engine_pid)
+	kill -STOP "$engine"
+	kill -KILL "$control"
+	lab_must_wait 3 "the end of the control process" lab_gone "$LAB_BW"
+	lab_bw_up
+	lab_must_wait 3 "the end of the engine" lab_gone "$engine"
+	lab_refused "denied after a silent engine" "$(get /denied/)"
+	lab_equal "allowed after a silent engine" 200 "$(get /allowed/)"
+}
+
 # Both killed at once. The first allowed rest of time for queue sockets to close is part of the wait.
 both_killed() {
 	local control engine
@@ -149,6 +163,7 @@ lab_refused "denied" "$(get /denied/)"
 engine_killed_under_load
 engine_stopped_under_load
 control_killed_under_load
+control_killed_engine_stopped
 failure_closed
 failure_open
 lab_bw_down
