@@ -511,8 +511,12 @@ static struct dis_result take_reply(struct http_state *s, struct bytes head, siz
 static struct dis_result feed_reply(struct http_state *s, struct bytes in,
 				    const struct dis_sink *sink)
 {
+	static const char version[] = "HTTP/1.";
 	if (s->is_lost)
 		return refuse(DIS_LIMIT, "more requests under way than can be followed");
+	const size_t n = in.n < strlen(version) ? in.n : strlen(version);
+	if (memcmp(in.p, version, n) != 0)
+		return malformed("not HTTP");
 	const struct http_scan scan = http_scan(in, true);
 	if (scan.status == DIS_DONE)
 		return take_reply(s, bytes_slice(in, 0, scan.n), scan.first, sink);

@@ -465,6 +465,9 @@ bool inspect_can_spare_replies(const struct inspect *in, const struct flow *f)
 {
 	if (f->phase != FLOW_INSPECTING || f->ip_proto != IPPROTO_TCP || f->needs_replies)
 		return false;
+	/* Nor its server has proven the protocol by what the client said. */
+	if (!f->half[1].is_proven && !f->half[1].is_blind)
+		return false;
 	const struct dissector *d = flow_dissector(f);
 	return d->needs_replies && !d->needs_replies(flow_session(in->shard, f));
 }

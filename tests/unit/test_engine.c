@@ -231,9 +231,10 @@ END_TEST
 START_TEST(both_ends_are_told_after_replies_were_offloaded)
 {
 	begin(policy, &rig_web);
-	struct rig_packet *p = rig_say(&c, 0, OK_HEAD);
+	rig_say(&c, 0, OK_HEAD);
+	struct rig_packet *p = rig_say(&c, 1, REPLY);
 	ck_assert(was_accepted(p) && p->has_mark);
-	c.heard[0] = 500; /* replies went by unseen */
+	c.heard[0] = 500; /* the rest went by unseen */
 	ck_assert(was_dropped(rig_say(&c, 0, NO_HEAD)));
 	assert_both_told((uint32_t)strlen(OK_HEAD), 500);
 	finish();
@@ -903,14 +904,28 @@ START_TEST(a_final_allow_is_offloaded_with_the_syn)
 }
 END_TEST
 
-START_TEST(replies_are_offloaded_after_the_first_request)
+START_TEST(replies_are_offloaded_after_the_first)
 {
 	begin(policy, &rig_web);
 	struct rig_packet *p = rig_say(&c, 0, OK_HEAD);
+	ck_assert(!p->has_mark);
+	p = rig_say(&c, 1, REPLY);
 	ck_assert(p->has_mark);
 	ck_assert_uint_eq(p->mark, mark_of(MARK_REQUESTS));
 	p = rig_say(&c, 0, OK_HEAD_2);
 	ck_assert(!p->has_mark);
+	finish();
+}
+END_TEST
+
+/* Who answers is not proven by who asks. */
+START_TEST(an_impostor_in_the_place_of_the_server_reaches_nobody)
+{
+	begin(policy, &rig_web);
+	ck_assert(was_accepted(rig_say(&c, 0, OK_HEAD)));
+	ck_assert(is_held(rig_say(&c, 1, "H")));
+	ck_assert(was_dropped(rig_say(&c, 1, "ello\r\n")));
+	ck_assert(rig_has_got(r, 1, ""));
 	finish();
 }
 END_TEST
@@ -922,6 +937,8 @@ START_TEST(unseen_acknowledgements_are_asked_for)
 	char head[4096 + 1];
 	begin(policy, &rig_web);
 	(void)snprintf(head, sizeof(head), "GET /ok/%04064d HTTP/1.1\r\nHost: web\r\n\r\n", 0);
+	rig_say(&c, 0, OK_HEAD);
+	rig_say(&c, 1, REPLY);
 	bool asked = false;
 	for (uint32_t i = 0; i < 12; i++) {
 		struct rig_packet *p = rig_data(&c, 0, c.sent[0], head, strlen(head));
@@ -1545,7 +1562,8 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("offload");
 	tcase_add_test(tc, a_final_allow_is_offloaded_with_the_syn);
-	tcase_add_test(tc, replies_are_offloaded_after_the_first_request);
+	tcase_add_test(tc, replies_are_offloaded_after_the_first);
+	tcase_add_test(tc, an_impostor_in_the_place_of_the_server_reaches_nobody);
 	tcase_add_test(tc, unseen_acknowledgements_are_asked_for);
 	tcase_add_test(tc, a_new_epoch_sets_the_mark_again);
 	tcase_add_test(tc, a_new_policy_denies_an_offloaded_flow_at_its_next_packet);
