@@ -11,6 +11,7 @@ A difference has a capture, a kind and a count:
     extra         requests that only the engine reports
     reordered     connections whose requests are the same in another order
     claimed:APP   connections taken for APP in which the oracle knows nothing of the kind
+    ja4           fingerprints that the capture's source expects, and that no hello had
 
 The captures are not part of the sources; without them the tests say so and are skipped (exit 77).
 """
@@ -19,6 +20,7 @@ import collections
 import concurrent.futures
 import csv
 import gzip
+import hashlib
 import ipaddress
 import json
 import os
@@ -34,7 +36,7 @@ SKIPPED = 77
 COMPARED = ("http1", "http1-evader", "mysql", "redis", "dns")
 FOREIGN = ("amqp", "cassandra", "http2", "kafka", "memcached", "mongodb", "pgsql", "ssh", "tls")
 ODD = ("tcp-odd", "other")
-ORACLE_NAMES = {"http": "http", "mysql": "mysql", "resp": "redis", "dns": "dns"}
+ORACLE_NAMES = {"http": "http", "mysql": "mysql", "resp": "redis", "dns": "dns", "tls": "tls"}
 TIMEOUT_S = 60
 
 
@@ -82,7 +84,40 @@ def oracle_mysql(event):
         yield MYSQL_COMMANDS.get(command, command), as_recorded(event.get("query", ""))
 
 
-ORACLES = {"http": oracle_http, "dns": oracle_dns, "redis": oracle_redis, "mysql": oracle_mysql}
+def is_grease(code):
+    return code & 0x0f0f == 0x0a0a and code >> 8 == code & 0xff
+
+
+def ja4_begin(event):
+    """JA4 without its last part, for which the oracle lacks the signature algorithms."""
+    offered = [int(v, 16) for v in event.get("supported_versions", ())] or [int(event["version"], 16)]
+    version = {0x300: "s3", 0x301: "10", 0x302: "11", 0x303: "12", 0x304: "13"}.get(
+        max(v for v in offered if not is_grease(v)), "00")
+    ciphers = sorted(c for c in event["ciphers"] if not is_grease(c))
+    extensions = [e for e in event.get("extensions", ()) if not is_grease(e)]
+    name = event["alpn"][0] if event.get("alpn") else "00"
+    digest = hashlib.sha256(",".join(f"{c:04x}" for c in ciphers).encode()).hexdigest()
+    return (f"t{version}{'d' if 'sni' in event else 'i'}{min(len(ciphers), 99):02}{min(len(extensions), 99):02}"
+            f"{name[0]}{name[-1]}_{digest[:12]}")
+
+
+# As the records spell them.
+TLS_VERSIONS = {"0x0300": "SSLv3", "0x0301": "TLSv1", "0x0302": "TLS 1.1", "0x0303": "TLS 1.2", "0x0304": "TLS 1.3"}
+
+
+def chosen_version(version, cipher):
+    """Of TLS 1.3, by its ciphers, the oracle has only the version that stands there for old boxes."""
+    return "TLS 1.3" if cipher.startswith("0x13") else version
+
+
+def oracle_tls(event):
+    if event["kind"] == "client_hello":
+        yield "offer", event.get("sni", "").lower().rstrip("."), tuple(event.get("alpn", ())), ja4_begin(event)
+    if event["kind"] == "server_hello":
+        yield "choice", chosen_version(TLS_VERSIONS.get(event["version"], event["version"]), event["cipher"]), event["cipher"]
+
+
+ORACLES = {"http": oracle_http, "dns": oracle_dns, "redis": oracle_redis, "mysql": oracle_mysql, "tls": oracle_tls}
 
 
 def split_end(text):
@@ -127,7 +162,7 @@ class Oracle:
 
 def read_oracle(path):
     """What tshark says of a capture."""
-    oracle, heads = Oracle(), []
+    oracle, heads, first = Oracle(), [], {}
     with open(path, encoding="utf-8", errors="surrogateescape") as lines:
         for event in map(json.loads, lines):
             app = ORACLE_NAMES.get(event.get("proto"))
@@ -135,9 +170,15 @@ def read_oracle(path):
                 oracle.streams[event["stream"]] = event["client"], event["server"]
             if event["kind"] == "http_head_without_body_reassembly" and "method" in event:
                 heads.append(event)
+            if "proto" in event and "stream" in event:
+                first.setdefault((event["l4"], event["stream"]), event["proto"])
             if not app or "sport" not in event:
                 continue
             src, dst = ends(event)
+            if app == "tls" and first[event["l4"], event["stream"]] != "tls":
+                continue  # begun inside another protocol, where nobody reads it
+            if event["kind"] == "server_hello":
+                src, dst = dst, src
             oracle.pairs[app].add(frozenset((src, dst)))
             oracle.requests[app, src, dst].extend(ORACLES[app](event))
     oracle.take_heads(heads)
@@ -188,7 +229,16 @@ def record_mysql(mysql):
     return None
 
 
-RECORDS = {"http": record_http, "dns": record_dns, "redis": record_redis, "mysql": record_mysql}
+def record_tls(tls):
+    if "ja4" in tls:
+        return "offer", tls.get("sni", ""), tuple(tls.get("alpn", ())), tls["ja4"][:23]
+    if "cipher" in tls:
+        return "choice", chosen_version(tls["version"], tls["cipher"]), tls["cipher"]
+    return None
+
+
+RECORDS = {"http": record_http, "dns": record_dns, "redis": record_redis, "mysql": record_mysql, "tls": record_tls}
+REPLIES = ("tls",)  # whose replies are compared, too
 
 
 class Replayed:
@@ -210,7 +260,8 @@ def record_ends(record):
 
 def request_of(record):
     app = record.get("app_proto")
-    if record["event_type"] != "request" or app not in RECORDS or app not in record:
+    is_compared = record["event_type"] == "request" or (record["event_type"] == "reply" and app in REPLIES)
+    if not is_compared or app not in RECORDS or app not in record:
         return None
     return RECORDS[app](record[app])
 
@@ -322,6 +373,16 @@ def prepared(name, path, oracle, scratch):
     return copy
 
 
+def expected_fingerprints(path):
+    """Whole JA4 values that the source of a TLS capture tests for itself."""
+    found = set()
+    folder = oracle_of(path).removesuffix(".oracle.jsonl") + ".expected"
+    for entry in os.listdir(folder) if "/tls/" in path and os.path.isdir(folder) else ():
+        with open(os.path.join(folder, entry), encoding="utf-8", errors="replace") as text:
+            found |= set(re.findall(r"\bt\w{9}_[0-9a-f]{12}_[0-9a-f]{12}\b", text.read()))
+    return found
+
+
 def compare_capture(options, name, path, scratch):
     capture = Capture(name)
     oracle = read_oracle(oracle_of(path))
@@ -329,7 +390,10 @@ def compare_capture(options, name, path, scratch):
     if replayed.code not in (0, 1) or "Sanitizer" in replayed.said:
         raise SystemExit(f"{name}: exit {replayed.code}: {replayed.said[-3000:]}")
     capture.add("unread-file", replayed.code, replayed.said.strip())
-    capture.compare(oracle, read_records(replayed.records()))
+    records = replayed.records()
+    capture.compare(oracle, read_records(records))
+    unmet = expected_fingerprints(path) - {r["tls"]["ja4"] for r in records if "ja4" in r.get("tls", {})}
+    capture.add("ja4", len(unmet), unmet)
     return capture
 
 
