@@ -496,6 +496,7 @@ const struct dissector tls_dissector = {
 	.ip_protos = {TLS_TCP},
 	.state_size = sizeof(struct tls_state),
 	.max_unit = TLS_UNIT_MAX,
+	.is_sealed = true,
 	.fields = tls_fields,
 	.n_fields = N_FIELDS,
 	.feed = tls_feed,

@@ -66,6 +66,12 @@ static inline bool app_is_raw(uint8_t app)
 	return app >= APP_ANY;
 }
 
+/* What it judges is how a connection opens; behind that everything is opaque. */
+static inline bool app_is_sealed(uint8_t app)
+{
+	return app < n_dissectors && dissectors[app]->is_sealed;
+}
+
 enum tls_choice { TLS_UNSET, TLS_ANY, TLS_FORBID, TLS_REQUIRE };
 enum log_choice { LOG_VIOLATIONS, LOG_NONE, LOG_ALL, LOG_SAMPLE };
 enum rule_action { RULE_ALLOW, RULE_DENY };

@@ -265,6 +265,8 @@ static enum tls_choice tls_of(const struct rule *rule)
 {
 	if (rule->tls != TLS_UNSET)
 		return rule->tls;
+	if (app_is_sealed(rule->app))
+		return TLS_ANY;
 	return rule_is_constrained(rule) ? TLS_FORBID : TLS_ANY;
 }
 

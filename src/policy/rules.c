@@ -469,7 +469,10 @@ static void check_tls(struct loading *l, const struct rule_reading *r)
 	const struct rule *rule = &r->rule;
 	if (rule->tls == TLS_UNSET)
 		return;
-	if (app_is_raw(rule->app) && rule->tls != TLS_ANY)
+	if (app_is_sealed(rule->app))
+		complain_at(l, r->tls, "leave `tls` out", "`%s` is judged by how it opens",
+			    app_name(rule->app));
+	else if (app_is_raw(rule->app) && rule->tls != TLS_ANY)
 		complain_at(l, r->tls, NULL, "`tls` needs an application: `%s` is not read",
 			    app_name(rule->app));
 	else if (rule->action == RULE_DENY &&

@@ -73,7 +73,7 @@ version: 1
 mode: enforce
 manage: [project:t]
 rules:
-- {name: tls, from: t/client, to: t/server, app: tls, tls: any, log: all, allow: [{sni: [ok.example]}]}
+- {name: tls, from: t/client, to: t/server, app: tls, log: all, allow: [{sni: [ok.example]}]}
 YAML
 servers
 lab_bw_up

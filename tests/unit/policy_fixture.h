@@ -128,8 +128,15 @@ static const struct dissector names = {.name = "names",
 				       .feed = feed_nothing,
 				       .say = names_say};
 
-const struct dissector *const dissectors[] = {&web, &sql, &names};
-const size_t n_dissectors = 3;
+static const struct dissector sealed = {.name = "sealed",
+					.object = "sealed",
+					.ip_protos = {6},
+					.fields = names_fields,
+					.n_fields = sizeof(names_fields) / sizeof(names_fields[0]),
+					.is_sealed = true};
+
+const struct dissector *const dissectors[] = {&web, &sql, &names, &sealed};
+const size_t n_dissectors = 4;
 
 /* ---- loading ---- */
 

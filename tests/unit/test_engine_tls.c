@@ -10,12 +10,11 @@
 #define RULE(more)                                                                                 \
 	"version: 1\nrules:\n- {name: out, from: shop/client, to: shop/web, app: tls, " more "}\n"
 
-static const char by_name[] = RULE("tls: any, allow: [{sni: [ok.example]}]");
-static const char by_version[] = RULE("tls: any, allow: [{sni: [ok.example], versions: [1.3]}]");
-static const char strict[] = RULE("allow: [{sni: [ok.example]}]");
+static const char by_name[] = RULE("allow: [{sni: [ok.example]}]");
+static const char by_version[] = RULE("allow: [{sni: [ok.example], versions: [1.3]}]");
 static const char denied_name[] =
-	RULE("allow: true, broad: true") "- {name: not-this, from: any, to: any, app: tls, tls: "
-					 "any, deny: [{sni: no.example}]}\n";
+	RULE("allow: true, broad: true") "- {name: not-this, from: any, to: any, app: tls, "
+					 "deny: [{sni: no.example}]}\n";
 
 static struct rig *r;
 static struct rig_connection c;
@@ -223,20 +222,6 @@ START_TEST(an_allowed_connection_is_left_to_the_kernel_after_the_choice)
 }
 END_TEST
 
-START_TEST(without_tls_any_the_choice_does_not_pass)
-{
-	const struct text ok = hello("ok.example", false), choice = answer(true);
-	begin(strict);
-	ck_assert(was_accepted(say(0, &ok)));
-	ck_assert(was_dropped(say(1, &choice)));
-	ck_assert(rig_has_got(r, 1, ""));
-	const struct rig_record *v = rig_last_record(r, EVENT_VIOLATION);
-	ck_assert_ptr_nonnull(v);
-	ck_assert_uint_eq(v->head.reason, REASON_OPAQUE);
-	finish();
-}
-END_TEST
-
 START_TEST(a_choice_of_an_older_version_than_the_rules_does_not_pass)
 {
 	const struct text ok = hello("ok.example", false), choice = answer(_i);
@@ -288,7 +273,6 @@ int main(void)
 	tcase_add_test(tc, a_refused_client_is_told_by_an_alert);
 	tcase_add_test(tc, http_where_tls_is_allowed_is_refused);
 	tcase_add_test(tc, an_allowed_connection_is_left_to_the_kernel_after_the_choice);
-	tcase_add_test(tc, without_tls_any_the_choice_does_not_pass);
 	tcase_add_loop_test(tc, a_choice_of_an_older_version_than_the_rules_does_not_pass, 0, 2);
 	tcase_add_test(tc, an_answer_that_is_no_tls_does_not_pass);
 	tcase_add_test(tc, a_new_policy_lets_go_on_or_ends_what_it_cannot_read);

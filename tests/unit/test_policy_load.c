@@ -152,6 +152,8 @@ static const struct {
 	 "3:48 `tls: strip` is not supported by this version yet"},
 	{R "app: tcp, tls: forbid, allow: true}\n",
 	 "3:48 `tls` needs an application: `tcp` is not read"},
+	{R "app: sealed, tls: any, allow: true}\n",
+	 "3:51 `sealed` is judged by how it opens | leave `tls` out"},
 	{R "app: sql, tls: forbid, deny: true}\n",
 	 "3:48 on a deny rule `tls` is `any` or `forbid`, beside constraints"},
 	{R "deny: true, rate: {new: 5/s}}\n", "3:45 `rate` is not supported by this version yet"},
