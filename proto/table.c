@@ -2,7 +2,7 @@
 /* The list of protocols. An app number is an index here. */
 #include "bridgewarden/dissect.h"
 
-extern const struct dissector tls_dissector;
+extern const struct dissector tls_dissector, postgres_dissector;
 extern const struct dissector http_dissector, mysql_dissector, redis_dissector, dns_dissector;
 
 const struct dissector *const dissectors[] = {
@@ -11,6 +11,7 @@ const struct dissector *const dissectors[] = {
 	&redis_dissector,
 	&dns_dissector,
 	&tls_dissector,
+	&postgres_dissector,
 };
 const size_t n_dissectors = sizeof(dissectors) / sizeof(dissectors[0]);
 _Static_assert(sizeof(dissectors) / sizeof(dissectors[0]) <= DIS_APPS_MAX,

@@ -31,7 +31,7 @@ _bridgewarden() {
 		return
 		;;
 	--app)
-		mapfile -t COMPREPLY < <(compgen -W "http mysql redis dns" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "http mysql postgres redis dns tls" -- "$cur")
 		return
 		;;
 	--since)

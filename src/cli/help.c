@@ -40,7 +40,7 @@ const char cli_help[] =
 
 #define FILTERS                                                                                    \
 	"  --from X, --to Y      an identity (a glob: 'blog/*'), an address or a prefix\n"         \
-	"  --app A               http, mysql, redis, dns\n"                                        \
+	"  --app A               http, mysql, postgres, redis, dns, tls\n"                         \
 	"  --rule R              the rule that decided\n"                                          \
 	"  --verdict V           allow, deny or pending\n"                                         \
 	"  --not                 the filter that follows must not match\n"

@@ -22,11 +22,20 @@ servers() {
 	lab_run db t db t_default -v "$LAB_DIR/db:/var/lib/mysql" -- "${BLOG_MARIADB[@]}" \
 		--datadir=/var/lib/mysql --socket=/tmp/mysql.sock --pid-file=/tmp/mysql.pid \
 		--init-file=/var/lib/mysql/init.sql
+	mkdir -p "$LAB_DIR/pg"
+	chown postgres "$LAB_DIR/pg"
+	as_postgres "$PG_BIN/initdb" -D "$LAB_DIR/pg" -A trust -E UTF8 >"$LAB_DIR/log/initdb" 2>&1 || lab_fail "initdb"
+	printf 'host all all 0.0.0.0/0 trust\n' >>"$LAB_DIR/pg/pg_hba.conf"
+	lab_run pg t pg t_default -v "$LAB_DIR/pg:/pg" --user "$(id -u postgres)" -- \
+		"$PG_BIN/postgres" -D /pg -h 0.0.0.0 -k /tmp -c fsync=off
 	lab_run client t client t_default -- sleep 600
 	lab_wait_port cache 6379
 	lab_wait_port db 3306
 	lab_wait_port names 53
+	lab_wait_port pg 5432
 }
+
+as_postgres() { (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); }
 
 # A program in the client's network: the machine's own client programs and Python libraries.
 as_client() { lab_in client timeout 20 "$@" 2>&1 || true; }
@@ -101,6 +110,28 @@ except pymysql.err.MySQLError as e:
 	lab_contains "the table" "$(lab_exec db mariadb --no-defaults --socket=/tmp/mysql.sock -N wordpress -e 'SHOW TABLES')" t
 }
 
+postgres() {
+	local address answer
+	address=$(lab_address pg)
+	lab_equal "psql, allowed" 2 "$(as_client psql -h "$address" -U postgres -Atc 'SELECT 1+1')"
+	answer=$(as_client psql -h "$address" -U postgres -c 'CREATE TABLE t (n INT)')
+	lab_contains "psql" "$answer" "ERROR:  $DENIED: no rule allows it"
+	answer=$(as_client psql -h "$address" -U stranger postgres -c 'SELECT 1')
+	lab_contains "psql, another user" "$answer" "FATAL:  $DENIED"
+	answer=$(python '
+import sys, psycopg2
+c = psycopg2.connect(host=sys.argv[1], user="postgres")
+q = c.cursor()
+q.execute("SELECT 40+2")
+print(q.fetchone())
+try:
+    q.execute("DROP TABLE t")
+except psycopg2.Error as e:
+    print(e.pgcode, e)' "$address")
+	lab_contains "psycopg2" "$answer" "(42,)"
+	lab_contains "psycopg2" "$answer" "$DENIED"
+}
+
 names() {
 	local address answer
 	address=$(lab_address names)
@@ -124,7 +155,7 @@ except dns.resolver.NoNameservers as e:
 # Both sides have closed: no socket of the client, and none of a server, is left in any state but TIME-WAIT.
 nothing_left() {
 	local name
-	for name in web cache db client; do
+	for name in web cache db pg client; do
 		lab_wait 8 no_connections "$name" ||
 			lab_fail "$name has connections left: $(lab_in "$name" ss -Htan state connected exclude time-wait)"
 	done
@@ -133,8 +164,10 @@ nothing_left() {
 
 no_connections() { [[ -z $(lab_in "$1" ss -Htan state connected exclude time-wait) ]]; }
 
-lab_need nginx redis-server redis-cli mariadbd mariadb dnsmasq dig
-/usr/bin/python3 -c 'import pymysql, redis, requests, dns.resolver' 2>/dev/null ||
+lab_need nginx redis-server redis-cli mariadbd mariadb dnsmasq dig psql setpriv
+PG_BIN=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+[[ -n $PG_BIN ]] || lab_skip "needs the package postgresql"
+/usr/bin/python3 -c 'import pymysql, psycopg2, redis, requests, dns.resolver' 2>/dev/null ||
 	lab_skip "needs the Python libraries; 'tools/setup test' installs them"
 lab_have_bw
 lab_up
@@ -148,6 +181,7 @@ rules:
 - {name: web, from: t/client, to: t/web, app: http, allow: [{paths: ["/ok"]}]}
 - {name: cache, from: t/client, to: t/cache, app: redis, allow: [{commands: [get, set, command, client, hello, ping]}]}
 - {name: db, from: t/client, to: t/db, app: mysql, allow: [{users: [wordpress], verbs: [read, create]}]}
+- {name: pg, from: t/client, to: t/pg, app: postgres, allow: [{users: [postgres], verbs: [read]}]}
 - {name: names, from: t/client, to: t/names, app: dns, allow: [{names: ["*.example.com"]}]}
 YAML
 servers
@@ -156,6 +190,7 @@ lab_mark
 web
 cache
 database
+postgres
 names
 lab_recorded "a refusal" event_type=violation app_proto=http violation.refusal=native
 nothing_left

@@ -33,10 +33,10 @@ import tempfile
 import handshakes
 
 SKIPPED = 77
-COMPARED = ("http1", "http1-evader", "mysql", "redis", "dns")
-FOREIGN = ("amqp", "cassandra", "http2", "kafka", "memcached", "mongodb", "pgsql", "ssh", "tls")
+COMPARED = ("http1", "http1-evader", "mysql", "pgsql", "redis", "dns")
+FOREIGN = ("amqp", "cassandra", "http2", "kafka", "memcached", "mongodb", "ssh", "tls")
 ODD = ("tcp-odd", "other")
-ORACLE_NAMES = {"http": "http", "mysql": "mysql", "resp": "redis", "dns": "dns", "tls": "tls"}
+ORACLE_NAMES = {"http": "http", "mysql": "mysql", "resp": "redis", "dns": "dns", "tls": "tls", "pgsql": "postgres"}
 TIMEOUT_S = 60
 
 
@@ -84,6 +84,16 @@ def oracle_mysql(event):
         yield MYSQL_COMMANDS.get(command, command), as_recorded(event.get("query", ""))
 
 
+def oracle_postgres(event):
+    """Messages that have an event. Blanks behind the last semicolon belong to no statement."""
+    if event["dir"] == "c2s" and event["type"] == "Startup message" and "params" in event:
+        yield "startup", as_recorded(event["params"].get("user", ""))
+    if event["dir"] == "c2s" and event["type"] in ("Simple query", "Parse"):
+        yield ("query" if event["type"] == "Simple query" else "parse"), as_recorded(event.get("query", "")).strip()
+    if event["dir"] == "c2s" and event["type"] == "Execute":
+        yield "execute", ""
+
+
 def is_grease(code):
     return code & 0x0f0f == 0x0a0a and code >> 8 == code & 0xff
 
@@ -117,7 +127,8 @@ def oracle_tls(event):
         yield "choice", chosen_version(TLS_VERSIONS.get(event["version"], event["version"]), event["cipher"]), event["cipher"]
 
 
-ORACLES = {"http": oracle_http, "dns": oracle_dns, "redis": oracle_redis, "mysql": oracle_mysql, "tls": oracle_tls}
+ORACLES = {"http": oracle_http, "dns": oracle_dns, "redis": oracle_redis, "mysql": oracle_mysql, "tls": oracle_tls,
+           "postgres": oracle_postgres}
 
 
 def split_end(text):
@@ -237,7 +248,15 @@ def record_tls(tls):
     return None
 
 
-RECORDS = {"http": record_http, "dns": record_dns, "redis": record_redis, "mysql": record_mysql, "tls": record_tls}
+def record_postgres(pgsql):
+    if "command" in pgsql and (pgsql["command"] != "startup" or "verb" not in pgsql):
+        return pgsql["command"], pgsql.get("user" if pgsql["command"] == "startup" else "query", "").strip()
+    return None
+
+
+RECORDS = {"http": record_http, "dns": record_dns, "redis": record_redis, "mysql": record_mysql, "tls": record_tls,
+           "postgres": record_postgres}
+OBJECTS = {"postgres": "pgsql"}  # where the record calls it otherwise
 REPLIES = ("tls",)  # whose replies are compared, too
 
 
@@ -261,9 +280,10 @@ def record_ends(record):
 def request_of(record):
     app = record.get("app_proto")
     is_compared = record["event_type"] == "request" or (record["event_type"] == "reply" and app in REPLIES)
-    if not is_compared or app not in RECORDS or app not in record:
+    name = OBJECTS.get(app, app)
+    if not is_compared or app not in RECORDS or name not in record:
         return None
-    return RECORDS[app](record[app])
+    return RECORDS[app](record[name])
 
 
 def read_records(records):

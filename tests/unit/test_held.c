@@ -42,6 +42,11 @@ struct dialogue {
 #define LOGIN                                                                                      \
 	"C\0\0\1\x09\x82\x09\1\0\0\0\1-\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0wp\0\4"       \
 	"passblog\0mysql_native_password\0"
+#define STARTUP "\0\0\0\x20\0\3\0\0user\0app\0database\0shop\0\0"
+#define READY                                                                                      \
+	"R\0\0\0\x8\0\0\0\0S\0\0\0\x19"                                                            \
+	"client_encoding\0UTF8\0S\0\0\0\x23"                                                       \
+	"standard_conforming_strings\0on\0Z\0\0\0\5I"
 #define MYSQL_OK "\7\0\0\2\0\0\0\2\0\0\0"
 
 static const struct dialogue dialogues[] = {
@@ -69,6 +74,17 @@ static const struct dialogue dialogues[] = {
 		.answer = SAY(1, "\7\0\0\1\0\0\0\2\0\0\0"),
 		.denied = SAY(0, "\x16\0\0\0\3DELETE FROM wp_posts "),
 		.allowed = SAY(0, "\x16\0\0\0\3SELECT * FROM wp_post"),
+	},
+	{
+		.name = "postgres",
+		.rule = "app: postgres, allow: [{verbs: [read]}]",
+		.before = {SAY(0, STARTUP), SAY(1, READY)},
+		.request = SAY(0, "Q\0\0\0\xdSELECT 1\0"),
+		.answer = SAY(1, "C\0\0\0\xdSELECT 1\0Z\0\0\0\5I"),
+		.denied = SAY(0, "Q\0\0\0\x14"
+				 "DELETE FROM t  \0"),
+		.allowed = SAY(0, "Q\0\0\0\x14"
+				  "SELECT * FROM t\0"),
 	},
 	{
 		.name = "dns",

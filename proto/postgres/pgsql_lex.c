@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tokeniser: one byte, one step. A step either takes its byte or ends the token before it and
+ * asks to see the byte again, from the blank state.
+ *
+ * It reads as servers from 9.1 on do with standard_conforming_strings on and a character set whose
+ * bytes below 0x80 are ASCII. Where versions read differently, the text is lost: unproven to its
+ * end.
+ *
+ * https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+ */
+#include "postgres/pgsql_grammar.h"
+
+enum lex {
+	L_BLANK,
+	L_WORD,
+	L_U_AMP, /* U& */
+	L_DIGITS,
+	L_EXPONENT,
+	L_SIGN,
+	L_DOLLAR, /* $ and perhaps a tag */
+	L_PARAM,
+	L_DASH,
+	L_SLASH,
+	L_LINE,
+	L_QUOTED, /* from here on the text is not whole */
+	L_ESCAPE,
+	L_DOLLARS, /* between dollar quotes */
+	L_BLOCK,
+	L_BLOCK_SLASH,
+	L_BLOCK_STAR,
+	L_QUOTE, /* the closing quote, unless a second one follows */
+};
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter(uint8_t c)
+{
+	const uint8_t l = byte_lower(c);
+	return (l >= 'a' && l <= 'z') || c == '_' || c >= 0x80;
+}
+
+static void lose(struct pgsql *s)
+{
+	s->is_lost = s->is_unproven = 1;
+	s->has_token = 1;
+}
+
+static void begin(struct pgsql *s, enum pgsql_token_kind kind, enum lex state)
+{
+	s->token.kind = kind;
+	s->token.is_escaped = 0;
+	s->token.n = 0;
+	s->lex = state;
+}
+
+static void put(struct pgsql *s, uint8_t c)
+{
+	if (s->token.n < PGSQL_TOKEN_MAX)
+		s->token.text[s->token.n] = c;
+	if (s->token.n < UINT32_MAX)
+		s->token.n++;
+}
+
+static void end(struct pgsql *s)
+{
+	s->lex = L_BLANK;
+	pgsql_take_token(s);
+}
+
+static void punct(struct pgsql *s, uint8_t c)
+{
+	begin(s, PGSQL_T_PUNCT, L_BLANK);
+	put(s, c);
+	end(s);
+}
+
+/* 'a' 'b' with a line end between is one text, read as its first part was: so E'a' makes
+ * backslashes escape in the second part, too. Without the line end no server takes it. */
+static void begin_quoted(struct pgsql *s, uint8_t c, bool is_backslash)
+{
+	const bool goes_on = c == '\'' && s->previous_kind == PGSQL_T_STRING;
+	begin(s, c == '"' ? PGSQL_T_QUOTED : PGSQL_T_STRING, L_QUOTED);
+	s->quote = c;
+	s->is_backslash = is_backslash || (goes_on && s->is_backslash);
+	s->token.is_escaped = s->is_backslash;
+}
+
+/* ---------------------------------------------------------------- steps: true when the byte was
+ * taken */
+
+static void step_other(struct pgsql *s, uint8_t c)
+{
+	switch (c) {
+	case '\'':
+	case '"':
+		begin_quoted(s, c, false);
+		break;
+	case '-':
+		s->lex = L_DASH;
+		break;
+	case '/':
+		s->lex = L_SLASH;
+		break;
+	case '$':
+		begin(s, PGSQL_T_STRING, L_DOLLAR);
+		s->n_tag = 0;
+		break;
+	default:
+		if (c < ' ' || c == 0x7f || c == '{' || c == '}' || c == '\\')
+			lose(s);
+		punct(s, c);
+	}
+}
+
+static bool step_blank(struct pgsql *s, uint8_t c)
+{
+	if (is_blank(c))
+		return true;
+	if (is_letter(c)) {
+		begin(s, PGSQL_T_WORD, L_WORD);
+		put(s, c);
+	} else if (is_digit(c)) {
+		begin(s, PGSQL_T_NUMBER, L_DIGITS);
+		put(s, c);
+	} else if (c == ';' && !s->is_lost) {
+		s->is_end = 1;
+	} else {
+		step_other(s, c);
+	}
+	return true;
+}
+
+/* A single letter right before a quote says how the quoted text is read. */
+static bool takes_prefix(struct pgsql *s, uint8_t c)
+{
+	const uint8_t first = byte_lower(s->token.text[0]);
+	if (s->token.n != 1)
+		return false;
+	if (first == 'u' && c == '&') {
+		s->lex = L_U_AMP;
+		return true;
+	}
+	if (c != '\'' || (first != 'e' && first != 'b' && first != 'x' && first != 'n'))
+		return false;
+	begin_quoted(s, c, first == 'e');
+	return true;
+}
+
+static bool step_word(struct pgsql *s, uint8_t c)
+{
+	if (is_letter(c) || is_digit(c) || c == '$') {
+		put(s, c);
+		return true;
+	}
+	if (takes_prefix(s, c))
+		return true;
+	end(s);
+	return false;
+}
+
+static bool step_u_amp(struct pgsql *s, uint8_t c)
+{
+	if (c == '\'' || c == '"') {
+		begin_quoted(s, c, false);
+		s->token.is_escaped = 1;
+		return true;
+	}
+	end(s);
+	punct(s, '&');
+	return false;
+}
+
+/* Servers before 15 read 1FROM as two tokens, later ones refuse it. */
+static bool step_digits(struct pgsql *s, uint8_t c)
+{
+	if (is_digit(c) || (c == '.' && s->lex == L_DIGITS)) {
+		put(s, c);
+		return true;
+	}
+	if (s->lex == L_DIGITS && byte_lower(c) == 'e') {
+		put(s, c);
+		s->lex = L_EXPONENT;
+		return true;
+	}
+	if (is_letter(c) || c == '$')
+		lose(s);
+	end(s);
+	return false;
+}
+
+/* Behind "e": a sign or a digit; then digits alone. */
+static bool step_exponent(struct pgsql *s, uint8_t c)
+{
+	const bool is_sign = s->lex == L_EXPONENT && (c == '+' || c == '-');
+	if (!is_sign && !is_digit(c)) {
+		if (s->token.text[(s->token.n - 1) % PGSQL_TOKEN_MAX] > '9' || s->lex == L_SIGN ||
+		    is_letter(c) || c == '$')
+			lose(s); /* 1e, 1e+, 1e5x */
+		end(s);
+		return false;
+	}
+	put(s, c);
+	if (is_sign)
+		s->lex = L_SIGN;
+	else if (s->lex == L_SIGN)
+		s->lex = L_EXPONENT;
+	return true;
+}
+
+/* $1, $$ or $tag$ */
+static bool step_dollar(struct pgsql *s, uint8_t c)
+{
+	if (is_digit(c) && s->n_tag == 0) {
+		begin(s, PGSQL_T_PARAM, L_PARAM);
+		return false;
+	}
+	if (c == '$') {
+		s->lex = L_DOLLARS;
+		s->n_matched = 0;
+		s->is_backslash = 0;
+		return true;
+	}
+	if ((!is_letter(c) && !is_digit(c)) || s->n_tag == PGSQL_TAG_MAX) {
+		lose(s);
+		end(s);
+		return false;
+	}
+	s->tag[s->n_tag++] = c;
+	return true;
+}
+
+static bool step_param(struct pgsql *s, uint8_t c)
+{
+	if (is_digit(c)) {
+		put(s, c);
+		return true;
+	}
+	if (is_letter(c) || c == '$')
+		lose(s);
+	end(s);
+	return false;
+}
+
+static bool step_dash(struct pgsql *s, uint8_t c)
+{
+	if (c == '-') {
+		s->lex = L_LINE;
+		return true;
+	}
+	punct(s, '-');
+	return false;
+}
+
+static bool step_slash(struct pgsql *s, uint8_t c)
+{
+	if (c == '*') {
+		s->lex = L_BLOCK;
+		s->n_nested = 1;
+		return true;
+	}
+	punct(s, '/');
+	return false;
+}
+
+/* ---------------------------------------------------------------- quotes and comments */
+
+static bool step_quoted(struct pgsql *s, uint8_t c)
+{
+	if (c == s->quote) {
+		s->lex = L_QUOTE;
+		return true;
+	}
+	put(s, c);
+	if (c == '\\' && s->is_backslash)
+		s->lex = L_ESCAPE;
+	return true;
+}
+
+static bool step_quote(struct pgsql *s, uint8_t c)
+{
+	if (c == s->quote) {
+		put(s, c);
+		s->lex = L_QUOTED;
+		return true;
+	}
+	end(s);
+	return false;
+}
+
+/* n_matched: bytes of $tag$ that came last. The tag holds no $, so only its first can begin it
+ * anew. */
+static bool step_dollars(struct pgsql *s, uint8_t c)
+{
+	put(s, c);
+	if (s->n_matched == s->n_tag + 1 && c == '$') {
+		s->token.n -= s->n_tag + 2u < s->token.n ? s->n_tag + 2u : s->token.n;
+		end(s);
+	} else if (s->n_matched && s->n_matched <= s->n_tag && c == s->tag[s->n_matched - 1]) {
+		s->n_matched++;
+	} else {
+		s->n_matched = c == '$';
+	}
+	return true;
+}
+
+/* Comments nest. */
+static bool step_block(struct pgsql *s, uint8_t c)
+{
+	if (c == '*' && s->lex == L_BLOCK_SLASH) {
+		s->lex = L_BLOCK;
+		if (++s->n_nested == UINT16_MAX)
+			lose(s);
+	} else if (c == '/' && s->lex == L_BLOCK_STAR) {
+		s->lex = --s->n_nested ? L_BLOCK : L_BLANK;
+	} else {
+		s->lex = c == '*' ? L_BLOCK_STAR : c == '/' ? L_BLOCK_SLASH : L_BLOCK;
+	}
+	return true;
+}
+
+static bool step(struct pgsql *s, uint8_t c)
+{
+	switch ((enum lex)s->lex) {
+	case L_BLANK:
+		return step_blank(s, c);
+	case L_WORD:
+		return step_word(s, c);
+	case L_U_AMP:
+		return step_u_amp(s, c);
+	case L_DIGITS:
+		return step_digits(s, c);
+	case L_EXPONENT:
+	case L_SIGN:
+		return step_exponent(s, c);
+	case L_DOLLAR:
+		return step_dollar(s, c);
+	case L_PARAM:
+		return step_param(s, c);
+	case L_DASH:
+		return step_dash(s, c);
+	case L_SLASH:
+		return step_slash(s, c);
+	case L_LINE:
+		if (c == '\n' || c == '\r')
+			s->lex = L_BLANK;
+		return true;
+	case L_QUOTED:
+		return step_quoted(s, c);
+	case L_ESCAPE:
+		put(s, c);
+		s->lex = L_QUOTED;
+		return true;
+	case L_DOLLARS:
+		return step_dollars(s, c);
+	case L_BLOCK:
+	case L_BLOCK_SLASH:
+	case L_BLOCK_STAR:
+		return step_block(s, c);
+	case L_QUOTE:
+		return step_quote(s, c);
+	}
+	return true;
+}
+
+/* The plain bytes of a quoted text at once; the step takes what ends them. */
+static size_t skip_quoted(struct pgsql *s, struct bytes in, size_t at)
+{
+	while (at < in.n && in.p[at] && in.p[at] != s->quote && in.p[at] != '\\')
+		put(s, in.p[at++]);
+	return at;
+}
+
+/* A NUL ends the text, wherever it stands: it is not taken. */
+size_t pgsql_feed(struct pgsql *s, struct bytes in)
+{
+	size_t at = 0;
+	while (at < in.n && !s->is_end && !s->is_nul) {
+		if (s->lex == L_QUOTED)
+			at = skip_quoted(s, in, at);
+		if (at == in.n)
+			break;
+		if (in.p[at] == '\0')
+			s->is_nul = 1;
+		else if (step(s, in.p[at]))
+			at++;
+	}
+	if (s->is_end)
+		pgsql_end_statement(s);
+	return at;
+}
+
+/* A line feed ends every token and every line comment, and nothing else. */
+void pgsql_finish(struct pgsql *s)
+{
+	if (s->lex >= L_QUOTED && s->lex != L_QUOTE)
+		lose(s);
+	else
+		while (!step(s, '\n'))
+			;
+	s->is_end = 1;
+	pgsql_end_statement(s);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The fields that policies and records know, and how events are put together from them. */
+#include "postgres/postgres_state.h"
+
+static const char *const command_words[] = {"startup",	     "query",  "parse", "execute",
+					    "function_call", "cancel", NULL};
+
+/* What a client says that neither reads nor writes; in both groups, so that a rule for one breaks
+ * no client. */
+#define SESSION_WORDS                                                                              \
+	"close", "set", "reset", "discard", "deallocate", "begin", "commit", "rollback",           \
+		"savepoint", "release", "session", "unlisten"
+
+static const char *const read_words[] = {"select", "copy_out", "explain",     "show", "declare",
+					 "fetch",  "listen",   SESSION_WORDS, NULL};
+static const char *const write_words[] = {"insert", "update", "delete",	     "merge", "copy_in",
+					  "lock",   "notify", SESSION_WORDS, NULL};
+static const char *const ddl_words[] = {"create",  "alter",   "drop", "truncate",
+					"comment", "refresh", NULL};
+static const char *const admin_words[] = {"account",	"grant",  "revoke",	 "set_global",
+					  "analyze",	"vacuum", "cluster",	 "reindex",
+					  "checkpoint", "cancel", "replication", NULL};
+
+static const struct dis_group verb_groups[] = {{"read", read_words},
+					       {"write", write_words},
+					       {"ddl", ddl_words},
+					       {"admin", admin_words},
+					       {NULL, NULL}};
+
+const struct dis_field postgres_fields[N_FIELDS] = {
+	[F_COMMAND] = {.name = "command",
+		       .key = "commands",
+		       .match = DIS_MATCH_WORD,
+		       .words = command_words},
+	[F_VERB] = {.name = "verb",
+		    .key = "verbs",
+		    .match = DIS_MATCH_WORD,
+		    .words = pgsql_verb_words,
+		    .groups = verb_groups},
+	[F_USER] = {.name = "user", .key = "users", .match = DIS_MATCH_GLOB},
+	[F_DATABASE] = {.name = "database",
+			.key = "databases",
+			.match = DIS_MATCH_GLOB,
+			.is_list = true},
+	[F_SCHEMA] = {.name = "schema", .key = "schemas", .match = DIS_MATCH_GLOB, .is_list = true},
+	[F_TABLES] = {.name = "tables", .key = "tables", .match = DIS_MATCH_GLOB, .is_list = true},
+	[F_QUERY] = {.name = "query"},
+	[F_STATUS] = {.name = "status"},
+	[F_ERROR] = {.name = "error"},
+	[F_ROWS] = {.name = "rows", .type = DIS_NUMBER},
+	[F_OPAQUE] = {.name = "opaque"},
+};
+
+/* ---------------------------------------------------------------- values */
+
+void postgres_put_text(struct postgres_draft *d, enum postgres_field field, struct bytes text)
+{
+	if (text.n == 0)
+		return;
+	if (d->n == DIS_VALUES_MAX) {
+		d->flags |= DIS_UNPROVEN;
+		return;
+	}
+	d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .text = text};
+}
+
+void postgres_put_number(struct postgres_draft *d, enum postgres_field field, uint64_t number)
+{
+	if (d->n < DIS_VALUES_MAX)
+		d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .number = number};
+}
+
+void postgres_put_word(struct postgres_draft *d, enum postgres_field field, const char *word)
+{
+	postgres_put_text(d, field, bytes_str(word));
+}
+
+void postgres_begin_request(struct postgres_draft *d, const struct postgres_state *st,
+			    const char *command, enum pgsql_verb verb)
+{
+	d->n = d->n_text = 0;
+	d->flags = 0;
+	postgres_put_word(d, F_COMMAND, command);
+	postgres_put_word(d, F_VERB, pgsql_verb_words[verb]);
+	postgres_put_text(d, F_USER, postgres_name_of(&st->user));
+	postgres_put_text(d, F_DATABASE, postgres_name_of(&st->database));
+}
+
+void postgres_put_everything(struct postgres_draft *d)
+{
+	postgres_put_word(d, F_SCHEMA, "*");
+	postgres_put_word(d, F_TABLES, "*");
+}
+
+void postgres_emit(const struct dis_sink *sink, enum dis_kind kind, const struct postgres_draft *d)
+{
+	const struct dis_event e = {
+		.kind = kind, .flags = d->flags, .values = d->v, .n_values = d->n};
+	sink->event(sink->ctx, &e);
+}
+
+/* ---------------------------------------------------------------- schemas and tables */
+
+/* Every relation of pg_catalog, which is searched first, begins so. */
+static bool is_of_catalog(struct bytes name)
+{
+	return name.n > 3 && bytes_is(bytes_slice(name, 0, 3), "pg_");
+}
+
+static void put_schema(struct postgres_draft *d, struct bytes schema)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i].field == F_SCHEMA && bytes_equal(d->v[i].text, schema))
+			return;
+	postgres_put_text(d, F_SCHEMA, schema);
+}
+
+/* The schemas in which a bare name may be found. */
+static void put_searched(struct postgres_draft *d, const struct postgres_state *st,
+			 struct bytes name)
+{
+	if (is_of_catalog(name)) {
+		put_schema(d, bytes_str("pg_catalog"));
+		return;
+	}
+	if (st->is_path_lost)
+		d->flags |= DIS_UNPROVEN;
+	put_schema(d, bytes_str("public"));
+	for (size_t i = 0; i < st->n_paths; i++)
+		put_schema(d, postgres_name_of(&st->paths[i]));
+}
+
+/* A table of public is named without it. */
+static void put_table(struct postgres_draft *d, struct bytes schema, struct bytes name)
+{
+	const size_t n = schema.n + 1 + name.n;
+	if (bytes_find(name, '.') < name.n || bytes_find(schema, '.') < schema.n)
+		d->flags |= DIS_UNPROVEN; /* "a.b" is one name, not a table of a */
+	if (bytes_is(schema, "public")) {
+		postgres_put_text(d, F_TABLES, name);
+		return;
+	}
+	if (n > sizeof(d->text) - d->n_text) {
+		d->flags |= DIS_UNPROVEN;
+		return;
+	}
+	char *at = d->text + d->n_text;
+	memcpy(at, schema.p, schema.n);
+	at[schema.n] = '.';
+	memcpy(at + schema.n + 1, name.p, name.n);
+	d->n_text += n;
+	postgres_put_text(d, F_TABLES, bytes_of(at, n));
+}
+
+static void put_bare(struct postgres_draft *d, const struct postgres_state *st, struct bytes name)
+{
+	if (is_of_catalog(name)) {
+		put_table(d, bytes_str("pg_catalog"), name);
+		return;
+	}
+	put_table(d, bytes_str("public"), name);
+	for (size_t i = 0; i < st->n_paths; i++)
+		put_table(d, postgres_name_of(&st->paths[i]), name);
+}
+
+void postgres_put_objects(struct postgres_draft *d, const struct postgres_state *st,
+			  const struct pgsql *s)
+{
+	if (s->effects & PGSQL_HAS_DATABASE) {
+		postgres_put_text(d, F_DATABASE,
+				  pgsql_name(s, s->object.name_at, s->object.name_n));
+		postgres_put_everything(d);
+		return;
+	}
+	if (s->is_everything) {
+		postgres_put_everything(d);
+		return;
+	}
+	for (size_t i = 0; i < s->n_tables; i++) {
+		const struct pgsql_table *t = &s->tables[i];
+		if (t->schema_n)
+			put_schema(d, pgsql_name(s, t->schema_at, t->schema_n));
+		else
+			put_searched(d, st, pgsql_name(s, t->name_at, t->name_n));
+	}
+	for (size_t i = 0; i < s->n_tables; i++) {
+		const struct pgsql_table *t = &s->tables[i];
+		const struct bytes schema = pgsql_name(s, t->schema_at, t->schema_n);
+		const struct bytes name = pgsql_name(s, t->name_at, t->name_n);
+		if (schema.n == 0)
+			put_bare(d, st, name);
+		else if (name.n)
+			put_table(d, schema, name);
+		else if (s->verb != PGSQL_SET)
+			put_table(d, schema, bytes_str("*")); /* all that is in it */
+	}
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The server's messages: how each statement went, what the server says about how it reads text, and
+ * when it is ready again. Rows are skipped, not seen; those that are here whole are taken together.
+ *
+ * https://www.postgresql.org/docs/current/protocol-flow.html
+ */
+#include "postgres/postgres_state.h"
+
+enum {
+	SEEN_MAX = 512, /* bytes of a message that are ever looked at */
+	AUTH_OK = 0,
+	AUTH_CLEARTEXT = 3,
+	AUTH_MD5 = 5,
+	AUTH_GSS = 7,
+	AUTH_GSS_CONTINUE = 8,
+	AUTH_SSPI = 9,
+	AUTH_SASL = 10,
+	AUTH_SASL_CONTINUE = 11,
+	AUTH_SASL_FINAL = 12,
+};
+
+/* ---------------------------------------------------------------- single messages */
+
+static const char *on_auth(struct postgres_state *st, struct bytes body)
+{
+	struct reader r = reader_of(body);
+	const uint32_t code = read_u32be(&r);
+	if (!reader_ok(&r) || st->phase != PHASE_LOGIN)
+		return "a login that nobody asked for";
+	switch (code) {
+	case AUTH_OK:
+	case AUTH_SASL_FINAL:
+		st->auth_turn = 0;
+		return NULL;
+	case AUTH_CLEARTEXT:
+	case AUTH_MD5:
+	case AUTH_GSS:
+	case AUTH_GSS_CONTINUE:
+	case AUTH_SSPI:
+	case AUTH_SASL:
+	case AUTH_SASL_CONTINUE:
+		st->auth_turn = 1;
+		return NULL;
+	default:
+		return "a kind of login that is not known";
+	}
+}
+
+static const char *on_parameter(struct postgres_state *st, struct bytes body)
+{
+	struct reader r = reader_of(body);
+	const struct bytes name = read_until(&r, '\0');
+	const struct bytes value = read_until(&r, '\0');
+	if (!reader_ok(&r))
+		return body.n < SEEN_MAX ? "a parameter that does not end where it should" : NULL;
+	if (bytes_is(name, "client_encoding")) {
+		st->is_utf8 = pgsql_is_utf8(value);
+		st->is_encoding_unsafe = pgsql_is_unsafe_encoding(value);
+	} else if (bytes_is(name, "standard_conforming_strings")) {
+		st->is_escaping = !bytes_is(value, "on");
+	}
+	return NULL;
+}
+
+/* The code: five letters and digits behind the field C. */
+static struct bytes code_of(struct bytes body)
+{
+	struct reader r = reader_of(body);
+	for (;;) {
+		const uint8_t field = read_u8(&r);
+		const struct bytes text = read_until(&r, '\0');
+		if (!reader_ok(&r) || field == '\0')
+			return (struct bytes){0};
+		if (field == 'C')
+			return bytes_slice(text, 0, 5);
+	}
+}
+
+static void on_error(struct postgres_state *st, struct bytes body, const struct dis_sink *sink)
+{
+	struct postgres_draft d = {.n = 0};
+	postgres_put_word(&d, F_STATUS, "error");
+	postgres_put_text(&d, F_ERROR, code_of(body));
+	postgres_emit(sink, DIS_REPLY, &d);
+	postgres_prepared_failed(st);
+	st->is_copying_in = 0;
+}
+
+/* "SELECT 5", "INSERT 0 1": the last word, when it is a number. */
+static void on_complete(struct bytes body, const struct dis_sink *sink)
+{
+	struct postgres_draft d = {.n = 0};
+	const struct bytes tag = bytes_slice(body, 0, bytes_find(body, '\0'));
+	uint64_t rows = 0, unit = 1;
+	size_t at = tag.n;
+	for (; at && tag.p[at - 1] >= '0' && tag.p[at - 1] <= '9' && tag.n - at < 19; unit *= 10)
+		rows += unit * (uint64_t)(tag.p[--at] - '0');
+	postgres_put_word(&d, F_STATUS, "ok");
+	if (at < tag.n && at && tag.p[at - 1] == ' ')
+		postgres_put_number(&d, F_ROWS, rows);
+	postgres_emit(sink, DIS_REPLY, &d);
+}
+
+/* What was unsure is known again once nothing is under way that could change it. */
+static void on_ready(struct postgres_state *st)
+{
+	if (st->phase == PHASE_LOGIN) {
+		st->phase = PHASE_OPEN;
+		st->auth_turn = 0;
+		return;
+	}
+	postgres_prepared_settled(st);
+	st->n_parse_replied = 0;
+	if (st->n_outstanding == 0)
+		return; /* behind COPY their number is not exact */
+	st->n_outstanding--;
+	st->segment_replied++;
+	if (st->n_outstanding || st->is_order_lost || st->is_segment_open)
+		return;
+	st->segment_replied = st->segment;
+	st->is_lexing_unsure = st->is_utf8_unsure = 0;
+}
+
+/* The server takes no notice of a Sync behind the COPY that it has begun. */
+static void on_copy_in(struct postgres_state *st)
+{
+	st->is_copying_in = 1;
+	if (st->command == 'P' && st->n_outstanding) {
+		st->n_outstanding--;
+		st->segment_replied++;
+		st->is_segment_open = 1;
+	}
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static bool is_known(uint8_t type)
+{
+	static const char known[] = "RKSZTDCEN123IAntsGHWdcVv";
+	return type && memchr(known, type, sizeof(known) - 1);
+}
+
+/* How much of the body is read. */
+static size_t seen_of(uint8_t type, uint32_t n)
+{
+	const bool is_read = type == 'R' || type == 'S' || type == 'E' || type == 'C';
+	return !is_read ? 0 : n < SEEN_MAX ? n : SEEN_MAX;
+}
+
+static const char *on_message(struct postgres_state *st, uint8_t type, struct bytes body,
+			      const struct dis_sink *sink)
+{
+	if (type == 'R')
+		return on_auth(st, body);
+	if (type == 'S')
+		return on_parameter(st, body);
+	if (type == 'E')
+		on_error(st, body, sink);
+	else if (type == 'C')
+		on_complete(body, sink);
+	else if (type == 'Z')
+		on_ready(st);
+	else if (type == '1')
+		st->n_parse_replied += st->n_parse_replied < UINT8_MAX;
+	else if (type == 'G' || type == 'W')
+		on_copy_in(st);
+	return NULL;
+}
+
+/* Rows and pieces of COPY that are here whole: how many bytes. */
+static size_t take_rows(struct bytes in)
+{
+	size_t at = 0;
+	while (in.n - at >= POSTGRES_HEADER && (in.p[at] == 'D' || in.p[at] == 'd')) {
+		struct reader r = reader_of(bytes_from(in, at + 1));
+		const uint32_t length = read_u32be(&r);
+		if (length < 4 || length > POSTGRES_LARGE_MAX || length > in.n - at - 1)
+			break;
+		at += 1 + (size_t)length;
+	}
+	return at;
+}
+
+struct dis_result postgres_reply(struct postgres_state *st, struct bytes in,
+				 const struct dis_sink *sink)
+{
+	if (in.n < POSTGRES_HEADER)
+		return postgres_more(POSTGRES_HEADER);
+	const size_t n_rows = take_rows(in);
+	if (n_rows)
+		return postgres_done(n_rows, 0);
+	struct reader r = reader_of(in);
+	const uint8_t type = read_u8(&r);
+	const uint32_t length = read_u32be(&r);
+	if (!is_known(type) || length < 4 || length > POSTGRES_LARGE_MAX)
+		return postgres_malformed("a message that no server sends");
+	const size_t seen = seen_of(type, length - 4);
+	if (in.n < POSTGRES_HEADER + seen)
+		return postgres_more(POSTGRES_HEADER + seen);
+	const char *why = on_message(st, type, bytes_slice(in, POSTGRES_HEADER, seen), sink);
+	if (why)
+		return postgres_malformed(why);
+	return postgres_done(POSTGRES_HEADER + seen, length - 4 - seen);
+}

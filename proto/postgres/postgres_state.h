@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is remembered of one connection, and what the files of this folder share.
+ *
+ * Invariants: everything here changes only in a call that ends in DIS_DONE or DIS_STOPPED, except
+ * `is_claimed`. `left` counts the bytes of the message that the client is in the middle of. A class
+ * that a statement or portal names is in use; one that nothing names is free.
+ */
+#ifndef POSTGRES_STATE_H
+#define POSTGRES_STATE_H
+
+#include "bridgewarden/dissect.h"
+#include "postgres/pgsql.h"
+
+enum {
+	POSTGRES_UNIT_MAX = 32 * 1024,
+	POSTGRES_CHUNK = 16 * 1024,   /* a longer statement is read in pieces of this size */
+	POSTGRES_STARTUP_MAX = 10000, /* the server's own limits */
+	POSTGRES_SMALL_MAX = 10000,
+	POSTGRES_LARGE_MAX = 0x3fffffff,
+	POSTGRES_NAME_MAX = 63,
+	POSTGRES_HEADER = 5,	  /* type, length */
+	POSTGRES_HEAD_MAX = 160,  /* of a statement that spans pieces, for the record */
+	POSTGRES_TEXT_MAX = 4096, /* of any other */
+	POSTGRES_PATHS_MAX = 4,	  /* schemas of SET search_path */
+	POSTGRES_TEMPLATES_MAX = 10,
+	POSTGRES_TEMPLATE_MAX = 30,
+	POSTGRES_STATEMENTS_MAX = 120,
+	POSTGRES_CLASSES_MAX = 32,
+	POSTGRES_SUMMARY_MAX = 480,
+	POSTGRES_PORTALS_MAX = 6,
+	POSTGRES_PORTAL_MAX = 23,
+	POSTGRES_NO_CLASS = 0xff, /* nobody knows what it does: unproven */
+};
+
+enum postgres_field {
+	F_COMMAND,
+	F_VERB,
+	F_USER,
+	F_DATABASE,
+	F_SCHEMA,
+	F_TABLES,
+	F_QUERY,
+	F_STATUS,
+	F_ERROR,
+	F_ROWS,
+	F_OPAQUE,
+	N_FIELDS,
+};
+
+enum postgres_phase {
+	PHASE_START,
+	PHASE_WAIT_TLS, /* for the server's one byte */
+	PHASE_WAIT_GSS,
+	PHASE_AGAIN, /* it was N */
+	PHASE_LOGIN, /* until the server is ready */
+	PHASE_OPEN,
+	PHASE_CLOSED,
+};
+
+/* What the last unit of the client was, for postgres_refuse(). */
+enum postgres_last { LAST_OTHER, LAST_LOGIN, LAST_REQUEST };
+
+struct postgres_name {
+	uint8_t n, text[POSTGRES_NAME_MAX];
+};
+
+/* Names of statements differ mostly in a number: S_1, S_2. A template is a name with a NUL in place
+ * of its last number, if it has one. */
+struct postgres_template {
+	uint8_t n, n_users, text[POSTGRES_TEMPLATE_MAX];
+};
+
+struct postgres_statement {
+	uint16_t number;
+	uint8_t template; /* plus one: 0 is a free place */
+	uint8_t class;
+	uint8_t segment, order; /* of its Parse: order 0 when the server has said yes */
+};
+
+/* What executing does: the values of its request in summary[]. */
+struct postgres_class {
+	uint16_t at, n, n_users;
+	uint8_t verb, effects, is_unproven;
+};
+
+struct postgres_portal {
+	uint8_t n, class, text[POSTGRES_PORTAL_MAX];
+};
+
+struct postgres_prepared {
+	uint8_t unnamed, unnamed_portal; /* classes, plus one */
+	uint8_t unnamed_segment, unnamed_order;
+	uint16_t n_summary;
+	struct postgres_template templates[POSTGRES_TEMPLATES_MAX];
+	struct postgres_statement statements[POSTGRES_STATEMENTS_MAX];
+	struct postgres_class classes[POSTGRES_CLASSES_MAX];
+	struct postgres_portal portals[POSTGRES_PORTALS_MAX];
+	uint8_t summary[POSTGRES_SUMMARY_MAX];
+};
+
+struct postgres_state {
+	uint8_t phase; /* enum postgres_phase */
+	uint8_t is_claimed, has_asked_tls, has_asked_gss;
+	uint8_t auth_turn; /* the server asked for a password, and only then may one come */
+	uint8_t last;	   /* enum postgres_last */
+	uint8_t is_replication;
+
+	/* How text is read: what the server reported, and what may be under way. */
+	uint8_t is_utf8, is_encoding_unsafe, is_escaping;
+	uint8_t is_lexing_unsure, is_utf8_unsure; /* until the server is ready again */
+	uint8_t is_path_lost, n_paths;
+	struct postgres_name paths[POSTGRES_PATHS_MAX]; /* searched besides public, perhaps */
+	struct postgres_name user, database;
+
+	/* The message that the client is in the middle of. */
+	uint8_t is_streaming, command, is_head_kept, n_head;
+	uint8_t n_statements; /* saturates */
+	uint8_t class;	      /* of the statement that Parse names */
+	uint8_t head[POSTGRES_HEAD_MAX];
+	uint32_t left;
+	struct postgres_name name; /* of that statement */
+	struct pgsql sql;
+
+	/* Replies. A segment ends with a query, a function call or a Sync; each is answered by
+	 * ReadyForQuery. */
+	uint16_t n_outstanding;
+	uint8_t segment, segment_replied;  /* counters that wrap */
+	uint8_t n_parsed, n_parse_replied; /* in the segment; saturate */
+	uint8_t n_executed;		   /* in the segment; saturates */
+	uint8_t is_segment_open, is_order_lost, is_copying_in;
+	uint8_t is_refusable; /* the last unit waits for the next reply, and no other does */
+
+	struct postgres_prepared prepared;
+};
+
+_Static_assert(sizeof(struct postgres_state) <= DIS_STATE_MAX, "one pool slot of the engine");
+
+/* ---------------------------------------------------------------- results */
+
+static inline struct dis_result postgres_fail(enum dis_status status, const char *why)
+{
+	return (struct dis_result){.status = status, .why = why};
+}
+
+static inline struct dis_result postgres_malformed(const char *why)
+{
+	return postgres_fail(DIS_MALFORMED, why);
+}
+
+static inline struct dis_result postgres_more(size_t want)
+{
+	return (struct dis_result){.status = DIS_MORE, .want = want};
+}
+
+static inline struct dis_result postgres_done(size_t consumed, uint64_t skip)
+{
+	return (struct dis_result){.status = DIS_DONE, .consumed = consumed, .skip = skip};
+}
+
+static inline struct bytes postgres_name_of(const struct postgres_name *name)
+{
+	return bytes_of(name->text, name->n);
+}
+
+static inline void postgres_copy_name(struct postgres_name *to, struct bytes from)
+{
+	to->n = (uint8_t)from.n;
+	if (from.n)
+		memcpy(to->text, from.p, from.n);
+}
+
+/* May text mean something else than the tokeniser reads? */
+static inline bool postgres_is_lexing_lost(const struct postgres_state *st)
+{
+	return st->is_encoding_unsafe || st->is_escaping || st->is_lexing_unsure;
+}
+
+/* ---------------------------------------------------------------- events: postgres_event.c */
+
+extern const struct dis_field postgres_fields[N_FIELDS];
+
+/* The values of one event while it is put together; qualified names are written into `text`. */
+struct postgres_draft {
+	struct dis_value v[DIS_VALUES_MAX];
+	size_t n, n_text;
+	uint32_t flags;
+	char text[2048];
+};
+
+void postgres_put_text(struct postgres_draft *d, enum postgres_field field, struct bytes text);
+void postgres_put_number(struct postgres_draft *d, enum postgres_field field, uint64_t number);
+void postgres_put_word(struct postgres_draft *d, enum postgres_field field, const char *word);
+/* The databases, schemas and tables that a statement touches; all text is as long-lived as d, st
+ * and s. */
+void postgres_put_objects(struct postgres_draft *d, const struct postgres_state *st,
+			  const struct pgsql *s);
+/* command, verb, user and database: how every request begins. */
+void postgres_begin_request(struct postgres_draft *d, const struct postgres_state *st,
+			    const char *command, enum pgsql_verb verb);
+void postgres_put_everything(struct postgres_draft *d);
+void postgres_emit(const struct dis_sink *sink, enum dis_kind kind, const struct postgres_draft *d);
+
+/* ---------------------------------------------------------------- postgres_startup.c */
+
+struct dis_result postgres_startup(struct postgres_state *st, struct bytes in,
+				   const struct dis_sink *sink);
+struct dis_result postgres_answer(struct postgres_state *st, struct bytes in,
+				  const struct dis_sink *sink);
+/* More schemas that may be searched: those that s names. */
+void postgres_add_paths(struct postgres_state *st, const struct pgsql *s);
+
+/* ---------------------------------------------------------------- postgres_message.c,
+ * postgres_statement.c */
+
+struct dis_result postgres_message(struct postgres_state *st, struct bytes in,
+				   const struct dis_sink *sink);
+struct dis_result postgres_statement_begin(struct postgres_state *st, struct bytes in,
+					   const struct dis_sink *sink);
+struct dis_result postgres_statement_go_on(struct postgres_state *st, struct bytes in,
+					   const struct dis_sink *sink);
+/* The client sent what ReadyForQuery will answer, or what comes before that. */
+bool postgres_end_segment(struct postgres_state *st);
+void postgres_note_unit(struct postgres_state *st, enum postgres_last last);
+
+/* ---------------------------------------------------------------- postgres_reply.c */
+
+struct dis_result postgres_reply(struct postgres_state *st, struct bytes in,
+				 const struct dis_sink *sink);
+
+/* ---------------------------------------------------------------- postgres_prepared.c */
+
+/* What the draft of a Parse says, as a class; POSTGRES_NO_CLASS when there is no room. */
+unsigned postgres_class_of(struct postgres_prepared *p, const struct postgres_draft *d,
+			   enum pgsql_verb verb, unsigned effects);
+/* Parse names it; segment and order say which answer of the server is about it. */
+void postgres_prepared_add(struct postgres_state *st, struct bytes name, unsigned class);
+void postgres_prepared_close(struct postgres_prepared *p, struct bytes name);
+void postgres_prepared_clear(struct postgres_prepared *p);
+/* An error: what the segment parsed since, the server does not have. */
+void postgres_prepared_failed(struct postgres_state *st);
+void postgres_prepared_settled(struct postgres_state *st);
+void postgres_bind(struct postgres_prepared *p, struct bytes portal, struct bytes statement);
+void postgres_portal_close(struct postgres_prepared *p, struct bytes portal);
+/* The request that executes a portal, complete; unproven when it is not known. Its effects. */
+unsigned postgres_execute(const struct postgres_state *st, struct postgres_draft *d,
+			  struct bytes portal);
+
+#endif
