@@ -19,6 +19,7 @@ struct identity_address {
 	struct ip_addr addr;
 	uint8_t mac[6]; /* all zero: not known, not checked */
 	char *network;	/* name of the network, never NULL */
+	uint32_t port;	/* ifindex of its bridge port; 0: not known */
 };
 
 struct identity_endpoint {
@@ -32,6 +33,7 @@ struct identity_endpoint {
 	struct identity_address *addresses;
 	size_t n_addresses;
 	bool is_host_network; /* shares the host's addresses: has none of its own */
+	uint32_t pid;	      /* of its first process, by which its ports are found; 0: not known */
 };
 
 struct identity_prefix {

@@ -5,6 +5,7 @@
 #include "cli/words.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_line(const char *title, const char *text)
 {
@@ -41,6 +42,22 @@ static void print_state(const json_t *status)
 	print_line("docker", text);
 }
 
+static void print_ports(const json_t *status)
+{
+	char text[512];
+	const char *state = look_text(status, "ports.state");
+	if (strcmp(state, "failing") == 0)
+		(void)snprintf(text, sizeof(text), "identity is not bound to bridge ports: %s",
+			       look_text(status, "ports.error"));
+	else
+		(void)snprintf(text, sizeof(text),
+			       "%s, %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+			       " bound to an identity",
+			       state, look_number(status, "ports.bound"),
+			       look_number(status, "ports.ports"));
+	print_line("ports", text);
+}
+
 static void print_firewall(const json_t *status)
 {
 	size_t n = json_array_size(look(status, "firewall.interfaces"));
@@ -52,6 +69,7 @@ static void print_firewall(const json_t *status)
 		       look(status, "firewall.error") ? ": " : "",
 		       look_text(status, "firewall.error"));
 	print_line("firewall", text);
+	print_ports(status);
 	(void)snprintf(text, sizeof(text),
 		       "%" JSON_INTEGER_FORMAT " made, %" JSON_INTEGER_FORMAT
 		       " lost, %" JSON_INTEGER_FORMAT " write errors",
@@ -121,6 +139,7 @@ static bool print_status(void *ctx, json_t *line)
 	print_queues(line);
 	print_counts(look(line, "counters"), "COUNTER");
 	print_counts(look(line, "denied"), "DENIED FOR");
+	print_counts(look(line, "ports.dropped"), "FRAMES DROPPED");
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include "control/reload.h"
 #include "docker/docker.h"
 #include "firewall/firewall.h"
+#include "firewall/links.h"
 #include "output/jsontext.h"
 
 #include <cap-ng.h>
@@ -19,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- policy ---- */
 
@@ -164,6 +166,20 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		control_changed(c);
 	caps_check(c);
 	enforce_on_tick(c);
+}
+
+static void on_ports(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	enforce_on_ports(arg);
+}
+
+static void on_links(evutil_socket_t fd, short what, void *arg)
+{
+	(void)what;
+	links_watch_drain((int)fd);
+	enforce_ports_later(arg);
 }
 
 static void on_take_up(evutil_socket_t fd, short what, void *arg)
@@ -329,6 +345,7 @@ static const struct event_row event_rows[N_CONTROL_EVENTS] = {
 	[ON_FLUSH] = {-1, EV_PERSIST, on_flush, {0, CONTROL_FLUSH_US}},
 	[ON_CHANGE] = {-1, 0, on_change, {0, 0}},
 	[ON_TAKE_UP] = {-1, 0, on_take_up, {0, 0}},
+	[ON_PORTS] = {-1, 0, on_ports, {0, 0}},
 };
 
 static int start_events(struct control *c, struct error *err)
@@ -345,6 +362,18 @@ static int start_events(struct control *c, struct error *err)
 			return error_set(err, -ENOMEM, "no memory for the event loop");
 	}
 	return c->base ? 0 : error_set(err, -ENOMEM, "no memory for the event loop");
+}
+
+static int start_watch(struct control *c, struct error *err)
+{
+	c->ports.watch_fd = links_watch();
+	if (c->ports.watch_fd < 0)
+		return error_set(err, c->ports.watch_fd, "cannot watch the interfaces: %s",
+				 strerror(-c->ports.watch_fd));
+	c->ports.watch = event_new(c->base, c->ports.watch_fd, EV_READ | EV_PERSIST, on_links, c);
+	if (!c->ports.watch || event_add(c->ports.watch, NULL))
+		return error_set(err, -ENOMEM, "no memory for the event loop");
+	return 0;
 }
 
 static unsigned power_of_two_up_to(uint64_t n)
@@ -422,8 +451,8 @@ static int start_identities(struct control *c, struct error *err)
 }
 
 static int (*const steps[])(struct control *, struct error *) = {
-	start_policy, start_rights, start_place, start_records,	   start_firewall,
-	start_events, start_engine, start_api,	 start_identities,
+	start_policy, start_rights, start_place,  start_records, start_firewall,
+	start_events, start_watch,  start_engine, start_api,	 start_identities,
 };
 
 static int start(struct control *c)
@@ -460,6 +489,10 @@ static void finish(struct control *c)
 	api_free(c->api);
 	if (c->records.history)
 		records_fini(&c->records);
+	if (c->ports.watch)
+		event_free(c->ports.watch);
+	if (c->ports.watch_fd >= 0)
+		(void)close(c->ports.watch_fd); /* nothing to lose */
 	for (size_t i = 0; i < N_CONTROL_EVENTS; i++)
 		if (c->events[i])
 			event_free(c->events[i]);
@@ -487,7 +520,7 @@ int control_check(const struct options *options)
 
 int control_run(const struct options *options)
 {
-	struct control c = {.options = *options, .lock_fd = -1};
+	struct control c = {.options = *options, .lock_fd = -1, .ports = {.watch_fd = -1}};
 	if (start(&c) || event_base_dispatch(c.base) < 0)
 		c.exit_code = EXIT_FAILURE;
 	finish(&c);

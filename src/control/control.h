@@ -32,6 +32,7 @@ enum {
 	CONTROL_TICK_S = 1,
 	CONTROL_FLUSH_US = 100000, /* how long a record may wait for its file */
 	CONTROL_TAKE_UP_MS = 2,	   /* how often the engine is asked for its generation */
+	CONTROL_PORTS_MS = 10,	   /* one container brings several changes */
 	CONTROL_LATE_MS = 3000,	   /* after this the engine is late with a generation */
 	CONTROL_RELOADS_MAX = 8,   /* clients that wait for one */
 };
@@ -45,6 +46,7 @@ enum control_event {
 	ON_FLUSH,   /* records */
 	ON_CHANGE,  /* a new image is wanted; runs after what is queued */
 	ON_TAKE_UP, /* has the engine the generation? */
+	ON_PORTS,   /* interfaces or identities changed: bind addresses to bridge ports */
 	N_CONTROL_EVENTS
 };
 
@@ -64,6 +66,16 @@ static inline bool in_force_knows_rules_of(const struct in_force *now, uint32_t 
 {
 	return now->image && generation >= now->rules_since && generation <= now->generation;
 }
+
+/* How far addresses are bound to bridge ports. */
+struct ports_state {
+	struct event *watch; /* interfaces */
+	int watch_fd;
+	bool is_off;	    /* the policy refuses nothing */
+	bool must_apply;    /* the last attempt failed */
+	struct error error; /* text "" when fine */
+	size_t n, n_bound;  /* ports of managed bridges */
+};
 
 struct control {
 	struct options options;
@@ -96,6 +108,7 @@ struct control {
 	bool must_apply; /* also when the plan did not change */
 	bool is_ready;
 	struct error firewall_error; /* text "" when fine */
+	struct ports_state ports;
 };
 
 /* Runs the daemon until it is told to end. Exit code. */

@@ -2,6 +2,7 @@
 #include "control/enforce.h"
 
 #include "base/log.h"
+#include "control/bind.h"
 #include "control/notify.h"
 
 #include <event2/event.h>
@@ -75,14 +76,21 @@ static void say_failure(struct control *c, const struct error *err)
 
 static int plan_now(const struct control *c, struct plan *out)
 {
+	struct links links;
+	int rc = links_read(&links);
+	if (rc)
+		return rc;
 	struct plan_inputs inputs = {
+		.links = &links,
 		.policy = c->now.policy,
 		.ids = &c->now.ids,
 		.queue_base = c->queue_base,
 		.n_queues = supervise_n_workers(c->supervise),
 		.epoch = c->now.epoch,
 	};
-	return plan_make(&inputs, out);
+	rc = plan_make(&inputs, out);
+	links_fini(&links);
+	return rc;
 }
 
 static void become_ready(struct control *c)
@@ -109,6 +117,69 @@ static void warn_of_nothing(const struct firewall_plan *plan)
 				 plan->interfaces[i]);
 }
 
+/* ---- ports ---- */
+
+void enforce_ports_later(struct control *c)
+{
+	static const struct timeval later = {.tv_usec = (suseconds_t)CONTROL_PORTS_MS * 1000};
+	if (!event_pending(c->events[ON_PORTS], EV_TIMEOUT, NULL))
+		(void)event_add(c->events[ON_PORTS], &later); /* made at start: cannot fail */
+}
+
+static int bind_now(struct control *c, const struct links *links, struct error *err)
+{
+	struct bind bind;
+	struct bind_inputs inputs = {.firewall = &c->applied.firewall,
+				     .ids = &c->now.ids,
+				     .links = links,
+				     .host = &c->now.host};
+	bind_resolve(&c->now.ids, links);
+	int rc = bind_make(&inputs, &bind);
+	if (rc)
+		return error_set(err, rc, "no memory");
+	rc = firewall_bind_ports(c->firewall, &bind.plan, err);
+	c->ports.n = bind.plan.n_ports;
+	c->ports.n_bound = rc ? 0 : bind.n_bound;
+	bind_fini(&bind);
+	return rc;
+}
+
+static int apply_ports(struct control *c, struct error *err)
+{
+	struct links links;
+	bool was_off = c->ports.is_off;
+	c->ports.is_off = !c->applied.firewall.is_enforced;
+	if (c->ports.is_off)
+		return was_off ? 0 : firewall_release_ports(c->firewall, err);
+	int rc = links_read(&links);
+	if (rc)
+		return error_set(err, rc, "cannot list the interfaces: %s", strerror(-rc));
+	rc = bind_now(c, &links, err);
+	links_fini(&links);
+	return rc;
+}
+
+void enforce_on_ports(struct control *c)
+{
+	struct error err = {""};
+	if (c->n_applied == 0)
+		return; /* follows the firewall */
+	int rc = apply_ports(c, &err);
+	c->ports.must_apply = rc != 0;
+	if (strcmp(c->ports.error.text, err.text) == 0)
+		return;
+	c->ports.error = err;
+	if (rc)
+		log_warn("identity is not bound to bridge ports, trying again: %s; a container "
+			 "that may send raw frames can pretend to be its neighbour",
+			 err.text);
+	else
+		log_info("identity is bound to bridge ports after all");
+	records_engine(&c->records, rc ? "ports-failed" : "ports-bound", rc ? err.text : NULL);
+}
+
+/* ---- rules ---- */
+
 static void apply(struct control *c, struct plan *plan)
 {
 	struct error err = {""};
@@ -124,6 +195,7 @@ static void apply(struct control *c, struct plan *plan)
 	struct plan before = c->applied;
 	c->applied = *plan;
 	*plan = before; /* freed by the caller */
+	enforce_on_ports(c);
 	become_ready(c);
 	warn_of_nothing(&c->applied.firewall);
 }
@@ -132,8 +204,10 @@ static void apply(struct control *c, struct plan *plan)
 static void apply_if_needed(struct control *c)
 {
 	struct plan plan = {0};
-	if (plan_now(c, &plan)) {
-		struct error err = {"no memory"};
+	int rc = plan_now(c, &plan);
+	if (rc) {
+		struct error err;
+		error_set(&err, rc, "cannot plan: %s", strerror(-rc));
 		say_failure(c, &err);
 		return;
 	}
@@ -186,6 +260,7 @@ static void put_back(struct control *c)
 	struct error err = {""};
 	if (firewall_apply(c->firewall, &c->applied.firewall, &err))
 		say_failure(c, &err);
+	enforce_on_ports(c);
 }
 
 void enforce_on_tick(struct control *c)
@@ -194,6 +269,8 @@ void enforce_on_tick(struct control *c)
 		return;
 	if (c->n_applied && !c->must_apply)
 		check(c);
+	if (c->ports.must_apply)
+		enforce_on_ports(c);
 	if (!c->awaits_engine)
 		apply_if_needed(c);
 	else if (c->n_applied && c->must_apply)

@@ -10,6 +10,10 @@
 void enforce_await(struct control *c);
 /* ON_TAKE_UP */
 void enforce_on_take_up(struct control *c);
+/* Something that ports depend on may have changed: enforce_on_ports() shortly. */
+void enforce_ports_later(struct control *c);
+/* ON_PORTS: binds addresses to bridge ports as they are now. */
+void enforce_on_ports(struct control *c);
 /* ON_TICK: puts back what somebody changed, tries again what failed. */
 void enforce_on_tick(struct control *c);
 /* A client wants to know when the image now published is in force. */

@@ -30,7 +30,8 @@ static bool memory_copy(void **to, const void *from, size_t size)
 static int endpoint_copy(struct identity_endpoint *to, const struct identity_endpoint *from)
 {
 	int rc = 0;
-	*to = (struct identity_endpoint){.is_host_network = from->is_host_network};
+	*to = (struct identity_endpoint){.is_host_network = from->is_host_network,
+					 .pid = from->pid};
 	if (!text_copy(&to->id, from->id) || !text_copy(&to->container, from->container) ||
 	    !text_copy(&to->project, from->project) || !text_copy(&to->service, from->service) ||
 	    !text_copy(&to->image, from->image))

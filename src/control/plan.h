@@ -6,16 +6,18 @@
 
 #include "bridgewarden/identity.h"
 #include "firewall/firewall.h"
+#include "firewall/links.h"
 #include "policy/load.h"
 
 /* Zeroed memory is a plan of nothing. Interfaces are sorted and occur once. */
 struct plan {
-	struct firewall_plan firewall; /* interfaces: owned */
+	struct firewall_plan firewall; /* interfaces and sources: owned */
 };
 
 struct plan_inputs {
 	const struct policy *policy;
 	const struct identity_set *ids;
+	const struct links *links;
 	uint16_t queue_base; /* as the sockets were opened at start, whatever a reload says */
 	unsigned n_queues;
 	uint32_t epoch;

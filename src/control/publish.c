@@ -7,6 +7,8 @@
  * host, an endpoint or network that was there before), not for what is merely new.
  */
 #include "control/control.h"
+
+#include "control/bind.h"
 #include "control/enforce.h"
 #include "control/epoch.h"
 
@@ -30,6 +32,19 @@ long publish_today(void)
 	return (long)(time(NULL) / 86400);
 }
 
+/* Without them everything else works. */
+static void find_ports(struct identity_set *ids)
+{
+	struct links links;
+	int rc = links_read(&links);
+	if (rc) {
+		log_errno(rc, "cannot list the interfaces");
+		return;
+	}
+	bind_resolve(ids, &links);
+	links_fini(&links);
+}
+
 static int gather(const struct control *c, struct in_force *next, struct error *err)
 {
 	int rc = host_addrs_read(&next->host);
@@ -38,7 +53,10 @@ static int gather(const struct control *c, struct in_force *next, struct error *
 	rc = ids_add(&next->ids, &c->inventory);
 	if (rc == 0)
 		rc = ids_add(&next->ids, &c->docker_ids);
-	return rc ? error_set(err, rc, "no memory for identities") : 0;
+	if (rc)
+		return error_set(err, rc, "no memory for identities");
+	find_ports(&next->ids);
+	return 0;
 }
 
 static void ignore_change(void *ctx, enum ids_change change, const struct identity_endpoint *e)
@@ -137,6 +155,7 @@ int publish_now(struct control *c, struct policy *policy, struct error *err)
 	in_force_fini(&before);
 	log_debug("generation %u, epoch %u: %zu endpoints", next.generation, next.epoch,
 		  next.ids.n_endpoints);
+	enforce_ports_later(c);
 	enforce_await(c);
 	return 0;
 }

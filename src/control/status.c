@@ -118,6 +118,37 @@ static json_t *firewall_json(const struct control *c)
 	return json;
 }
 
+static const char *ports_state(const struct ports_state *ports)
+{
+	if (ports->is_off)
+		return "off";
+	return ports->error.text[0] ? "failing" : "ok";
+}
+
+static json_t *drops_json(void)
+{
+	struct ports_drops drops;
+	json_t *json = json_object();
+	firewall_read_drops(&drops);
+	for (enum ports_drop i = 0; i < N_PORTS_DROPS; i++)
+		if (drops.packets[i])
+			put(json, ports_drop_name(i), json_count(drops.packets[i]));
+	return json;
+}
+
+/* How far identity is bound to bridge ports. */
+static json_t *ports_json(const struct control *c)
+{
+	json_t *json = json_object();
+	put_text(json, "state", c->n_applied ? ports_state(&c->ports) : "pending");
+	if (c->ports.error.text[0])
+		put_text(json, "error", c->ports.error.text);
+	put(json, "ports", json_count(c->ports.n));
+	put(json, "bound", json_count(c->ports.n_bound));
+	put(json, "dropped", drops_json());
+	return json;
+}
+
 static json_t *records_json(const struct records *records)
 {
 	json_t *json = json_object();
@@ -173,6 +204,7 @@ void answer_status(struct control *c, struct api_client *client)
 	unsigned n = supervise_n_workers(c->supervise);
 	put_state(json, c);
 	put(json, "firewall", firewall_json(c));
+	put(json, "ports", ports_json(c));
 	put(json, "queues", queues_json(c->queue_base, n));
 	put(json, "counters", counters_json(c->supervise));
 	put(json, "denied", denied_json(c->supervise));

@@ -155,7 +155,7 @@ static int on_disconnected(struct docker *d, const struct docker_event *e)
 
 static int on_died(struct docker *d, const struct docker_event *e)
 {
-	tables_disconnect(&d->now, e->container, NULL);
+	tables_died(&d->now, e->container);
 	return jobs_want(d->jobs, JOB_INSPECT, e->container);
 }
 
@@ -267,8 +267,15 @@ static bool is_good(struct docker *d, const char *what, const struct http_reply 
 	return false;
 }
 
+/* Of which the list did not say all: its image by name, its process. */
+static bool wants_inspection(const struct docker_container *c)
+{
+	return c->is_image_id || (c->n_legs > 0 && c->facts.pid == 0);
+}
+
 static void go_live(struct docker *d)
 {
+	tables_keep_pids(&d->next, &d->now);
 	tables_fini(&d->now);
 	d->now = d->next;
 	d->next = (struct tables){0};
@@ -278,7 +285,7 @@ static void go_live(struct docker *d)
 		apply_event(d, &d->backlog[i]);
 	d->n_backlog = 0;
 	for (size_t i = 0; i < d->now.n_containers && d->phase == PHASE_LIVE; i++)
-		if (d->now.containers[i]->c.is_image_id &&
+		if (wants_inspection(&d->now.containers[i]->c) &&
 		    jobs_want(d->jobs, JOB_INSPECT, d->now.containers[i]->c.facts.id) < 0)
 			break; /* so many that they keep their ids until an event names them */
 	if (d->phase != PHASE_LIVE)
@@ -471,10 +478,12 @@ static int plain_path(const char *given, const char **path, struct error *err)
 		given);
 }
 
-static void jobs_answered(void *ctx)
+/* After a list every container is inspected: to tell each one's answer would cost the square of
+ * their number. What an event brought is told at once. */
+static void jobs_answered(void *ctx, enum job_kind kind)
 {
 	struct docker *d = ctx;
-	if (d->phase == PHASE_LIVE)
+	if (d->phase == PHASE_LIVE && (kind != JOB_INSPECT || !jobs_are_many(d->jobs)))
 		tell_set(d);
 }
 

@@ -12,6 +12,7 @@ enum {
 	JOBS_MAX = 1 << 12, /* questions that wait */
 	QUICK_MAX = 16,	    /* in flight */
 	SLOW_MAX = 8,
+	MANY = 48, /* twice what is in flight */
 	QUICK_TIMEOUT_MS = 10000,
 	SLOW_TIMEOUT_MS = 120000, /* a container that hangs while it starts blocks its inspection */
 	REPLY_MAX = 64 << 20,	  /* a network with 65,536 members */
@@ -152,6 +153,11 @@ static bool start_job(struct jobs *jobs, struct job *job)
 	if (job->call)
 		*lane_of(jobs, job) += 1;
 	return job->call != NULL;
+}
+
+bool jobs_are_many(const struct jobs *jobs)
+{
+	return jobs->n > MANY;
 }
 
 void jobs_start(struct jobs *jobs)
@@ -308,12 +314,13 @@ static void job_done(void *ctx, const struct http_reply *reply)
 {
 	struct job *job = ctx;
 	struct jobs *jobs = job->jobs;
+	enum job_kind kind = job->kind;
 	char text[64];
 	job->call = NULL;
 	*lane_of(jobs, job) -= 1;
 	const char *why = judge_answer(jobs, job, reply, text);
 	if (why) {
-		fail(jobs, job->kind, why); /* may have dropped the job */
+		fail(jobs, kind, why); /* may have dropped the job */
 		return;
 	}
 	unlink_job(jobs, job);
@@ -322,7 +329,7 @@ static void job_done(void *ctx, const struct http_reply *reply)
 	else
 		free(job);
 	jobs_start(jobs);
-	jobs->setup.answered(jobs->setup.ctx);
+	jobs->setup.answered(jobs->setup.ctx, kind);
 }
 
 struct jobs *jobs_new(const struct jobs_setup *setup)

@@ -25,8 +25,9 @@ struct jobs_setup {
 	struct http *http;
 	const char *api; /* "/v1.41"; may change while there are no jobs */
 	struct tables *tables;
-	const uint64_t *n_events;		    /* the count that tables.h speaks of */
-	void (*answered)(void *ctx);		    /* the tables may have changed */
+	const uint64_t *n_events; /* the count that tables.h speaks of */
+	/* The tables may have changed. */
+	void (*answered)(void *ctx, enum job_kind kind);
 	void (*failed)(void *ctx, const char *why); /* nothing can be relied on: begin again */
 	void *ctx;
 };
@@ -36,6 +37,8 @@ struct jobs *jobs_new(const struct jobs_setup *setup); /* NULL: out of memory */
 int jobs_want(struct jobs *jobs, enum job_kind kind, const char *id);
 /* It is gone: an answer that is on its way would bring it back. */
 void jobs_forget_container(struct jobs *jobs, const char *id);
+/* Do more inspections wait than events alone would ask for? */
+bool jobs_are_many(const struct jobs *jobs);
 /* Sends what may be sent. */
 void jobs_start(struct jobs *jobs);
 void jobs_drop(struct jobs *jobs); /* forgets all questions */

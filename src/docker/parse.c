@@ -277,16 +277,27 @@ static void read_listed(struct walk *w, const json_t *item, struct docker_contai
 	read_common(w, item, object_at(w, item, "Labels"), text_at(w, item, "State"), c);
 }
 
+/* The kernel's largest is 2^22. 0 while it does not run. */
+static uint32_t read_pid(struct walk *w, const json_t *state)
+{
+	const json_t *pid = field(w, state, "Pid", JSON_INTEGER);
+	json_int_t value = pid ? json_integer_value(pid) : 0;
+	if (value < 0 || value > INT32_MAX)
+		fail(w, PARSE_SHAPE);
+	return w->status == PARSE_OK ? (uint32_t)value : 0;
+}
+
 static void read_inspected(struct walk *w, const json_t *root, struct docker_container *c)
 {
 	if (!json_is_object(root))
 		fail(w, PARSE_SHAPE);
 	const json_t *config = object_at(w, root, "Config");
+	const json_t *state = object_at(w, root, "State");
 	const char *name = text_at(w, root, "Name");
+	c->facts.pid = read_pid(w, state);
 	c->facts.container = copy(w, name[0] == '/' ? name + 1 : name);
 	c->facts.image = copy_or_null(w, text_at(w, config, "Image"));
-	read_common(w, root, object_at(w, config, "Labels"),
-		    text_at(w, object_at(w, root, "State"), "Status"), c);
+	read_common(w, root, object_at(w, config, "Labels"), text_at(w, state, "Status"), c);
 }
 
 /* ---- networks ---- */

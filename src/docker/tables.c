@@ -98,6 +98,14 @@ void tables_remove(struct tables *t, const char *id)
 	memmove(t->containers + at, t->containers + at + 1, (t->n_containers - at) * entry_size);
 }
 
+void tables_died(struct tables *t, const char *id)
+{
+	struct table_container *tc = tables_find(t, id);
+	if (tc)
+		tc->c.facts.pid = 0;
+	tables_disconnect(t, id, NULL);
+}
+
 /* ---- legs ---- */
 
 static void remove_leg(struct docker_container *c, size_t i)
@@ -250,6 +258,16 @@ int tables_load_networks(struct tables *t, struct docker_network *networks, size
 	return r;
 }
 
+void tables_keep_pids(struct tables *t, const struct tables *from)
+{
+	for (size_t i = 0; i < t->n_containers; i++) {
+		struct identity_endpoint *facts = &t->containers[i]->c.facts;
+		const struct table_container *old = tables_find(from, facts->id);
+		if (old && facts->pid == 0)
+			facts->pid = old->c.facts.pid;
+	}
+}
+
 /* ---- answers to single questions ---- */
 
 static int place_for_answer(struct tables *t, const char *id, uint64_t asked,
@@ -286,6 +304,7 @@ int tables_put_facts(struct tables *t, struct docker_container *c, uint64_t aske
 	if (r == 0 && (tc->touched <= asked || !tc->has_facts)) {
 		struct identity_endpoint old = tc->c.facts;
 		tc->c.facts = c->facts;
+		tc->c.facts.pid = old.pid; /* the list does not say it */
 		tc->c.is_image_id = c->is_image_id;
 		tc->has_facts = true;
 		c->facts = old;
@@ -471,7 +490,7 @@ static void print_endpoint(FILE *to, const struct identity_endpoint *e)
 			      m[4], m[5]);
 		print_text(to, e->addresses[i].network);
 	}
-	(void)fprintf(to, "%d\n", e->is_host_network);
+	(void)fprintf(to, "%d %u\n", e->is_host_network, e->pid);
 }
 
 static void print_network(FILE *to, const struct identity_network *n)

@@ -42,6 +42,10 @@ struct table_container *tables_find(const struct tables *t, const char *id); /* 
 void tables_remove(struct tables *t, const char *id);
 /* Takes a container's addresses away: on one network, or on all (NULL). */
 void tables_disconnect(struct tables *t, const char *id, const char *network_id);
+/* Its process has ended: no addresses, no pid. */
+void tables_died(struct tables *t, const char *id);
+/* Lists do not say process ids: those known before are kept until the containers are asked. */
+void tables_keep_pids(struct tables *t, const struct tables *from);
 /* An answer to a question asked at `asked` takes the place of what was known, unless it is out of
  * date. Takes over *c. */
 int tables_put_container(struct tables *t, struct docker_container *c, uint64_t asked);

@@ -14,6 +14,10 @@
 struct bridge_switches {
 	int ifindex;
 	uint8_t ipv4, ipv6; /* IFLA_BR_NF_CALL_IPTABLES, IFLA_BR_NF_CALL_IP6TABLES */
+	/* BR_BOOLOPT_NO_LL_LEARN: frames to 01:80:c2:00:00:0x teach the bridge nothing. They meet
+	 * no hook of a bridge, so no rule could keep a forged source address out. */
+	uint8_t no_ll_learn;
+	bool has_no_ll_learn; /* kernels before 5.0 have no such switch */
 };
 
 /* -ENODEV: no such interface. -ENOTSUP: it is no bridge. Other errno: cannot tell. */

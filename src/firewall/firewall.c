@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "firewall/bridge.h"
+#include "firewall/portguard.h"
 #include "firewall/rules.h"
 #include "firewall/run.h"
 #include "firewall/state.h"
@@ -40,11 +41,13 @@ struct firewall {
 	bool is_applied;
 	char (*interfaces)[IFNAMSIZ];
 	size_t n_interfaces;
+	bool is_enforced;
 	enum backend backend;
 	char *expected[N_RULES_FAMILIES]; /* our chains as iptables-save showed them; NULL: family
 					     not in use */
 	bool has_number;
 	uint32_t number; /* of the nftables ruleset when it was last seen to be right */
+	struct portguard ports;
 };
 
 /* ---- iptables ---- */
@@ -186,6 +189,22 @@ static int remember(struct firewall *fw, enum rules_family family, struct error 
 	return r;
 }
 
+/* A kernel without xt_CHECKSUM refuses all of our rules for it. */
+static int apply_without_fill(const struct firewall *fw, enum rules_family family,
+			      const struct firewall_plan *plan, struct error *err)
+{
+	struct error why = *err;
+	struct firewall_plan less = *plan;
+	less.is_unfilled = true;
+	int r = apply_once(fw->backend, family, &less, err);
+	if (r == 0)
+		log_warn("firewall: checksums cannot be finished before a packet is judged, so "
+			 "where no hardware does it a container can change two bytes afterwards; "
+			 "the kernel lacks xt_CHECKSUM? (%s)",
+			 why.text);
+	return r;
+}
+
 /* Between reading and writing somebody may have removed a jump that our input deletes: once more.
  */
 static int apply_family(struct firewall *fw, enum rules_family family,
@@ -198,6 +217,8 @@ static int apply_family(struct firewall *fw, enum rules_family family,
 	int r = apply_once(fw->backend, family, plan, err);
 	if (r == -EIO)
 		r = apply_once(fw->backend, family, plan, err);
+	if (r == -EIO && plan->is_enforced)
+		r = apply_without_fill(fw, family, plan, err);
 	return r < 0 ? r : remember(fw, family, err);
 }
 
@@ -338,15 +359,23 @@ static int note_bridge(struct firewall *fw, const char *name, bool *is_new, stru
 	return state_put(&fw->state, name, &now) < 0 ? error_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-static int turn_on(const char *name, struct error *err)
+static bool is_on(const struct firewall *fw, const struct bridge_switches *now)
+{
+	return now->ipv4 == 1 && now->ipv6 == 1 &&
+	       (!fw->is_enforced || !now->has_no_ll_learn || now->no_ll_learn == 1);
+}
+
+static int turn_on(const struct firewall *fw, const char *name, struct error *err)
 {
 	struct bridge_switches now;
 	int r = read_bridge(name, &now, err);
 	if (r == -ENODEV || r == -ENOTSUP)
 		return 0;
-	if (r < 0 || (now.ipv4 == 1 && now.ipv6 == 1))
+	if (r < 0 || is_on(fw, &now))
 		return r;
 	now.ipv4 = now.ipv6 = 1;
+	if (fw->is_enforced)
+		now.no_ll_learn = 1;
 	r = bridge_write(&now);
 	return r < 0 ? error_set(err, r, "bridge %s: nf_call_iptables: %s", name, strerror(-r)) : 0;
 }
@@ -357,8 +386,10 @@ static int put_back(const struct state_bridge *bridge, struct error *err)
 	int r = read_bridge(bridge->name, &now, err);
 	if (r == -ENODEV || r == -ENOTSUP || (r == 0 && now.ifindex != bridge->before.ifindex))
 		return 0;
+	struct bridge_switches before = bridge->before;
+	before.has_no_ll_learn = now.has_no_ll_learn;
 	if (r == 0)
-		r = bridge_write(&bridge->before);
+		r = bridge_write(&before);
 	return r < 0 ? error_set(err, r, "bridge %s: nf_call_iptables: %s", bridge->name,
 				 strerror(-r))
 		     : 0;
@@ -399,7 +430,7 @@ static int apply_bridges(struct firewall *fw, struct error *err)
 	if (r == 0 && fw->state.n > 0)
 		r = need_br_netfilter(err);
 	for (size_t i = 0; i < fw->n_interfaces && r == 0; i++)
-		r = turn_on(fw->interfaces[i], err);
+		r = turn_on(fw, fw->interfaces[i], err);
 	return r;
 }
 
@@ -414,8 +445,7 @@ static int check_bridges(const struct firewall *fw, struct error *err)
 		if (r < 0)
 			return r;
 		const struct state_bridge *known = state_find(&fw->state, fw->interfaces[i]);
-		if (!known || known->before.ifindex != now.ifindex || now.ipv4 != 1 ||
-		    now.ipv6 != 1)
+		if (!known || known->before.ifindex != now.ifindex || !is_on(fw, &now))
 			return 1;
 	}
 	return 0;
@@ -474,6 +504,7 @@ int firewall_apply(struct firewall *fw, const struct firewall_plan *plan, struct
 	if (r < 0)
 		return r;
 	fw->is_applied = false;
+	fw->is_enforced = plan->is_enforced;
 	fw->has_number = true; /* until a backend is seen that has none */
 	r = apply_rules(fw, plan, err);
 	if (r == 0)
@@ -491,14 +522,34 @@ int firewall_check(struct firewall *fw, struct error *err)
 	if (!fw->is_applied)
 		return 0;
 	int r = check_rules(fw, err);
+	if (r == 0)
+		r = portguard_check(&fw->ports, err);
 	return r != 0 ? r : check_bridges(fw, err);
+}
+
+int firewall_bind_ports(struct firewall *fw, const struct ports_plan *plan, struct error *err)
+{
+	return portguard_apply(&fw->ports, plan, err);
+}
+
+int firewall_release_ports(struct firewall *fw, struct error *err)
+{
+	return portguard_remove(&fw->ports, err);
+}
+
+void firewall_read_drops(struct ports_drops *out)
+{
+	portguard_drops(out);
 }
 
 int firewall_remove(struct firewall *fw, struct error *err)
 {
+	int ports = portguard_remove(&fw->ports, err);
 	int rules = remove_rules(err);
 	int bridges = restore_bridges(fw, err);
 	fw->is_applied = false;
+	if (ports < 0)
+		return ports;
 	return rules < 0 ? rules : bridges;
 }
 
@@ -509,6 +560,7 @@ void firewall_free(struct firewall *fw)
 	for (size_t i = 0; i < N_RULES_FAMILIES; i++)
 		free(fw->expected[i]);
 	state_fini(&fw->state);
+	portguard_fini(&fw->ports);
 	free(fw->interfaces);
 	free(fw->state_path);
 	free(fw);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The only part that changes the host: our chains in the mangle tables of both families, and the
- * per-bridge switches that make bridged packets visible to them. Everything it changes it can name,
- * check and put back. Control thread only; runs the system's iptables-restore and ip6tables-restore
- * (the backend that Docker uses).
+ * The only part that changes the host: our chains in the mangle tables of both families, the
+ * per-bridge switches that make bridged packets visible to them, and the tables of nftables that
+ * bind addresses to bridge ports (ports.h). Everything it changes it can name, check and put back.
+ * Control thread only; runs the system's iptables-restore and ip6tables-restore (the backend that
+ * Docker uses) and nft.
  */
 #ifndef FIREWALL_FIREWALL_H
 #define FIREWALL_FIREWALL_H
 
 #include "base/error.h"
+#include "bridgewarden/identity.h"
 #include "bridgewarden/shared.h"
+#include "firewall/ports.h"
 
 #include <net/if.h>
 #include <stdbool.h>
@@ -21,9 +24,23 @@ struct firewall_scope {
 		ingress; /* true: fail open (queue bypass) when no engine's socket is bound */
 };
 
+/* A prefix that packets may come from on one of the interfaces. */
+struct firewall_source {
+	size_t interface; /* index */
+	struct identity_prefix prefix;
+	bool is_nested; /* behind a container: not of the interface's own subnets */
+};
+
 struct firewall_plan {
 	char (*interfaces)[IFNAMSIZ]; /* managed bridges; the caller's */
 	size_t n_interfaces;
+	/* In the order of the interfaces, of each what is nested last. Of an interface without any
+	 * everything may come. The caller's. */
+	const struct firewall_source *sources;
+	size_t n_sources;
+	/* The policy refuses something. Else nothing is dropped and no packet changed. */
+	bool is_enforced;
+	bool is_unfilled; /* leave checksums to the last moment, as the sender asked */
 	uint16_t queue_base;
 	unsigned n_queues; /* power of two */
 	struct firewall_scope fail_open;
@@ -52,6 +69,12 @@ struct firewall; /* what was there before us, for putting it back */
 int firewall_new(const char *state_path, struct firewall **out, struct error *err);
 /* Makes the host match the plan: idempotent, atomic per family. */
 int firewall_apply(struct firewall *fw, const struct firewall_plan *plan, struct error *err);
+/* Binds addresses to ports as well; cheap when nothing changed. Without nft: -ENOENT and what to
+ * install, and everything else works. */
+int firewall_bind_ports(struct firewall *fw, const struct ports_plan *plan, struct error *err);
+int firewall_release_ports(struct firewall *fw, struct error *err);
+/* What the tables of ports dropped; runs nft. */
+void firewall_read_drops(struct ports_drops *out);
 /* 0: the host matches the last plan; 1: somebody changed it (apply again); negative errno: cannot
  * tell. */
 int firewall_check(struct firewall *fw, struct error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "firewall/rules.h"
 
+#include "base/text.h"
 #include "bridgewarden/shared.h"
 #include "firewall/bpf.h"
 
@@ -109,11 +110,28 @@ static void print_hidden(const struct page *p, const char *chain)
 	(void)fputs("\" -j DROP\n", p->to);
 }
 
+/* Only this scope has packets that came in over no interface. */
+static bool is_of_host(const char *chain)
+{
+	return strcmp(chain, "INGRESS") == 0;
+}
+
+/* A packet whose checksum its sender left unfinished says where it is to be put. Where no hardware
+ * does that the kernel does it behind our hooks, and writes two bytes wherever a lying sender said,
+ * after the verdict. Done before: what is judged is what arrives. Not of what this host sends (its
+ * own word is good), and not SCTP, whose checksum is another one. */
+static void print_fill(const struct page *p, const char *chain, const char *which)
+{
+	if (p->plan->is_enforced && !p->plan->is_unfilled)
+		rule(p, chain, "! -p sctp%s -j CHECKSUM --checksum-fill", which);
+}
+
 static void print_scope(const struct page *p, const char *chain, bool is_open)
 {
 	const char *bypass = is_open ? " --queue-bypass" : "";
 	print_offloaded(p, chain);
 	print_icmp(p, chain);
+	print_fill(p, chain, is_of_host(chain) ? " -m addrtype ! --src-type LOCAL" : "");
 	if (p->family == RULES_V6 && p->plan->n_queues > 1)
 		print_hidden(p, chain);
 	for (unsigned queue = 1; queue < p->plan->n_queues; queue++)
@@ -127,12 +145,56 @@ static void print_scope(const struct page *p, const char *chain, bool is_open)
 #define SETTLED "-m conntrack --ctstate ESTABLISHED -m conntrack ! --ctstate DNAT"
 #define OF_HOST "-m addrtype --src-type LOCAL"
 
+static bool is_of_family(const struct page *p, const struct identity_prefix *prefix)
+{
+	return ip_addr_is_v4(&prefix->addr) == (p->family == RULES_V4);
+}
+
+static void print_source(const struct page *p, const char *chain, const char *to,
+			 const struct firewall_source *source)
+{
+	char addr[IP_ADDR_TEXT];
+	const struct identity_prefix *prefix = &source->prefix;
+	/* IPv4 prefixes count from 96 */
+	unsigned length = p->family == RULES_V4 ? prefix->length - 96u : prefix->length;
+	if (is_of_family(p, prefix))
+		rule(p, chain, "-i %s -s %s/%u -g " OURS "%s",
+		     p->plan->interfaces[source->interface], ip_addr_print(&prefix->addr, addr),
+		     length, to);
+}
+
+/* What comes in over a managed interface: from an address that can be there, or from none yet.
+ * A container may forge others, and its neighbour would believe to hear the internet. */
+static void print_from(const struct page *p, const char *chain, size_t interface, const char *to)
+{
+	const char *name = p->plan->interfaces[interface];
+	bool is_known = false;
+	for (size_t i = 0; i < p->plan->n_sources && p->plan->is_enforced; i++) {
+		if (p->plan->sources[i].interface != interface)
+			continue;
+		is_known = true;
+		print_source(p, chain, to, &p->plan->sources[i]);
+	}
+	if (is_known && p->family == RULES_V4) {
+		rule(p, chain,
+		     "-i %s -s 0.0.0.0/32 -p udp -m udp --sport 68 --dport 67 -g " OURS "%s", name,
+		     to);
+	} else if (is_known) {
+		rule(p, chain, "-i %s -s fe80::/10 -g " OURS "%s", name, to);
+		rule(p, chain, "-i %s -s ::/128 -p ipv6-icmp -g " OURS "%s", name, to);
+	}
+	if (is_known)
+		rule(p, chain, "-i %s -j DROP", name);
+	else
+		rule(p, chain, "-i %s -g " OURS "%s", name, to);
+}
+
 static void print_ways(const struct page *p)
 {
 	for (size_t i = 0; i < p->plan->n_interfaces; i++) {
 		const char *name = p->plan->interfaces[i];
-		rule(p, "INPUT", "-i %s -g " OURS "EGRESS", name);
-		rule(p, "FORWARD", "-i %s -g " OURS "FROM", name);
+		print_from(p, "INPUT", i, "EGRESS");
+		print_from(p, "FORWARD", i, "FROM");
 		rule(p, "FROM", "-o %s -g " OURS "INTERNAL", name);
 		rule(p, "OUTPUT", "-o %s " OF_HOST " " SETTLED " -g " OURS "INGRESS", name);
 		rule(p, "POSTROUTING", "-o %s " OF_HOST " -g " OURS "HOST", name);

@@ -11,6 +11,9 @@
  * BRIDGEWARDEN-POSTROUTING   save the verdict's mark; -o managed, the rest of what the host made ->
  * -INGRESS
  *
+ * Where the subnets of a managed interface are known and policy is enforced, -i is said once per
+ * subnet (-i br0 -s 198.18.0.0/16), and what comes from elsewhere is dropped.
+ *
  * All ways are gotos: a RETURN at their end leaves our chains, so no packet is queued twice in one
  * hook.
  *

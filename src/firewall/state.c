@@ -57,20 +57,25 @@ static bool read_number(const char *text, long most, long *out)
 	return *end == '\0' && *out >= 0 && *out <= most;
 }
 
-/* "bridge br0 7 0 1\n" */
+/* "bridge br0 7 0 1 0\n"; the last number is missing in files of older versions. */
 static int read_line(char *line, struct state *out)
 {
 	char *rest;
-	long ifindex, ipv4, ipv6;
+	long ifindex, ipv4, ipv6, no_ll_learn = 0;
 	const char *word = strtok_r(line, " \n", &rest);
 	const char *name = strtok_r(NULL, " \n", &rest);
 	if (!word || strcmp(word, "bridge") != 0 || !name || strlen(name) >= IFNAMSIZ ||
 	    !read_number(strtok_r(NULL, " \n", &rest), INT_MAX, &ifindex) ||
 	    !read_number(strtok_r(NULL, " \n", &rest), 1, &ipv4) ||
-	    !read_number(strtok_r(NULL, " \n", &rest), 1, &ipv6) || strtok_r(NULL, " \n", &rest))
+	    !read_number(strtok_r(NULL, " \n", &rest), 1, &ipv6))
 		return -EBADMSG;
-	struct bridge_switches before = {
-		.ifindex = (int)ifindex, .ipv4 = (uint8_t)ipv4, .ipv6 = (uint8_t)ipv6};
+	const char *last = strtok_r(NULL, " \n", &rest);
+	if (last && (!read_number(last, 1, &no_ll_learn) || strtok_r(NULL, " \n", &rest)))
+		return -EBADMSG;
+	struct bridge_switches before = {.ifindex = (int)ifindex,
+					 .ipv4 = (uint8_t)ipv4,
+					 .ipv6 = (uint8_t)ipv6,
+					 .no_ll_learn = (uint8_t)no_ll_learn};
 	return state_put(out, name, &before);
 }
 
@@ -101,8 +106,8 @@ static void print(FILE *to, const struct state *state)
 	(void)fputs(STATE_HEAD, to); /* checked at the end */
 	for (size_t i = 0; i < state->n; i++) {
 		const struct state_bridge *b = &state->bridges[i];
-		(void)fprintf(to, "bridge %s %d %u %u\n", b->name, b->before.ifindex,
-			      b->before.ipv4, b->before.ipv6);
+		(void)fprintf(to, "bridge %s %d %u %u %u\n", b->name, b->before.ifindex,
+			      b->before.ipv4, b->before.ipv6, b->before.no_ll_learn);
 	}
 }
 

@@ -60,10 +60,16 @@ void rule_fini(struct rule *rule)
 	*rule = (struct rule){0};
 }
 
+static void manage_fini(struct policy_manage *m)
+{
+	free(m->pattern);
+	free(m->sources);
+}
+
 static void config_fini(struct policy_config *config)
 {
 	for (size_t i = 0; i < config->n_manage; i++)
-		free(config->manage[i].pattern);
+		manage_fini(&config->manage[i]);
 	free(config->manage);
 	free(config->engine.user);
 	free(config->docker.socket);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "policy/config.h"
 
+#include "base/text.h"
 #include "policy/glob.h"
 
 #include <errno.h>
@@ -201,8 +202,7 @@ static void add_manage(struct loading *l, const yaml_node_t *node, enum policy_m
 		out_of_memory(l);
 		return;
 	}
-	m->kind = kind;
-	m->pattern = strdup(pattern);
+	*m = (struct policy_manage){.kind = kind, .pattern = strdup(pattern)};
 	if (!m->pattern)
 		out_of_memory(l);
 }
@@ -236,14 +236,82 @@ static void read_manage_text(struct loading *l, const yaml_node_t *node)
 		    "`manage` takes network:NAME, project:NAME and interface:NAME, not `%s`", text);
 }
 
+/* While an item that is a mapping is read. */
+struct manage_item {
+	char *pattern[POLICY_MANAGE_INTERFACE + 1]; /* by kind */
+	struct identity_prefix *sources;
+	size_t n_sources;
+};
+
+static void read_source(struct loading *l, const yaml_node_t *node, void *target)
+{
+	struct manage_item *item = target;
+	const char *text;
+	if (!node_text(l, node, "a source", &text))
+		return;
+	struct identity_prefix *prefix = ARRAY_ADD(item->sources, item->n_sources);
+	if (!prefix)
+		out_of_memory(l);
+	else if (!ip_prefix_parse(text, &prefix->addr, &prefix->length))
+		complain_at(l, node, NULL, "`%s` is no CIDR (10.244.0.0/16, no host bits)", text);
+}
+
+static void read_sources(struct loading *l, const yaml_node_t *node, void *target)
+{
+	read_one_or_list(l, node, read_source, target);
+}
+
+static const struct key manage_keys[] = {
+	{"network", KEY_TEXT, offsetof(struct manage_item, pattern[POLICY_MANAGE_NETWORK]), 0, 0,
+	 NULL, NULL, NULL},
+	{"project", KEY_TEXT, offsetof(struct manage_item, pattern[POLICY_MANAGE_PROJECT]), 0, 0,
+	 NULL, NULL, NULL},
+	{"interface", KEY_TEXT, offsetof(struct manage_item, pattern[POLICY_MANAGE_INTERFACE]), 0,
+	 0, NULL, NULL, NULL},
+	{"interfaces", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_interfaces},
+	{"sources", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_sources},
+	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
+};
+enum { MANAGE_KINDS = 7, MANAGE_INTERFACES = 8 }; /* bits of the table above */
+
+/* One of the kinds, and what it brings with it. */
+static void add_manage_item(struct loading *l, const yaml_node_t *node, struct manage_item *item)
+{
+	struct policy_config *config = &l->policy->config;
+	size_t before = config->n_manage;
+	for (enum policy_manage_kind k = 0; k <= POLICY_MANAGE_INTERFACE; k++)
+		if (item->pattern[k])
+			add_manage(l, node, k, item->pattern[k]);
+	if (config->n_manage == before)
+		return; /* said already */
+	config->manage[before].sources = item->sources;
+	config->manage[before].n_sources = item->n_sources;
+	item->sources = NULL;
+}
+
+static void read_manage_map(struct loading *l, const yaml_node_t *node)
+{
+	struct manage_item item = {.n_sources = 0};
+	uint64_t given = read_map(l, node, "`manage`", manage_keys, &item);
+	uint64_t kinds = given & MANAGE_KINDS;
+	if (given == MANAGE_INTERFACES)
+		; /* each was added by itself */
+	else if (!(given & MANAGE_INTERFACES) && kinds && (kinds & (kinds - 1)) == 0)
+		add_manage_item(l, node, &item);
+	else
+		complain_at(l, node, NULL,
+			    "`manage` takes one of `network`, `project` and `interface`, with "
+			    "`sources`, or `interfaces` alone");
+	for (enum policy_manage_kind k = 0; k <= POLICY_MANAGE_INTERFACE; k++)
+		free(item.pattern[k]);
+	free(item.sources);
+}
+
 static void read_manage_item(struct loading *l, const yaml_node_t *node, void *target)
 {
-	static const struct key keys[] = {
-		{"interfaces", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_interfaces},
-		{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
-	};
+	(void)target; /* everything goes to the policy's list */
 	if (node->type == YAML_MAPPING_NODE)
-		(void)read_map(l, node, "`manage`", keys, target); /* its one key may be absent */
+		read_manage_map(l, node);
 	else
 		read_manage_text(l, node);
 }
@@ -256,7 +324,7 @@ static void read_manage(struct loading *l, const yaml_node_t *node, void *target
 			    "`manage` names nothing");
 }
 
-static bool manage_matches(const struct policy_manage *m, const struct identity_network *network)
+bool policy_manage_matches(const struct policy_manage *m, const struct identity_network *network)
 {
 	const char *value = NULL;
 	switch (m->kind) {
@@ -277,7 +345,7 @@ bool policy_manages(const struct policy *policy, const struct identity_network *
 {
 	const struct policy_config *config = &policy->config;
 	for (size_t i = 0; i < config->n_manage; i++)
-		if (manage_matches(&config->manage[i], network))
+		if (policy_manage_matches(&config->manage[i], network))
 			return true;
 	return config->n_manage == 0;
 }
@@ -443,6 +511,27 @@ static void print_defaults(const struct policy *policy, const struct policy *bas
 	free(body);
 }
 
+static void print_sources(const struct policy_manage *m, FILE *out)
+{
+	char text[IP_ADDR_TEXT];
+	fputs("  sources: [", out);
+	for (size_t i = 0; i < m->n_sources; i++) {
+		const struct identity_prefix *p = &m->sources[i];
+		/* IPv4 prefixes count from 96 */
+		unsigned length = ip_addr_is_v4(&p->addr) ? p->length - 96u : p->length;
+		fprintf(out, "%s\"%s/%u\"", i ? ", " : "", ip_addr_print(&p->addr, text), length);
+	}
+	fputs("]\n", out);
+}
+
+static void print_manage_item(const struct policy_manage *m, FILE *out)
+{
+	fprintf(out, "- %s: ", word_name(manage_words, m->kind));
+	print_scalar(m->pattern, out);
+	fputc('\n', out);
+	print_sources(m, out);
+}
+
 static void print_manage(const struct policy_config *config, FILE *out)
 {
 	if (config->n_manage)
@@ -450,6 +539,10 @@ static void print_manage(const struct policy_config *config, FILE *out)
 	for (size_t i = 0; i < config->n_manage; i++) {
 		char *text;
 		const struct policy_manage *m = &config->manage[i];
+		if (m->n_sources) {
+			print_manage_item(m, out);
+			continue;
+		}
 		if (asprintf(&text, "%s:%s", word_name(manage_words, m->kind), m->pattern) < 0)
 			return;
 		fputs("- ", out);

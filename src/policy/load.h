@@ -15,7 +15,8 @@
  *	mode                            observe shadow enforce      enforce
  *	manage                          network:GLOB, project:GLOB, every Docker bridge network
  *	                                interface:NAME, or
- *	                                {interfaces: [NAME...]}
+ *	                                {interfaces: [NAME...]},
+ *	                                {network: GLOB, sources: [CIDR...]}
  *	defaults.internal               allow deny                  deny
  *	defaults.egress                 allow deny                  deny
  *	defaults.ingress                allow deny                  deny
@@ -106,6 +107,10 @@ enum policy_manage_kind { POLICY_MANAGE_NETWORK, POLICY_MANAGE_PROJECT, POLICY_M
 struct policy_manage {
 	enum policy_manage_kind kind;
 	char *pattern; /* glob; an interface is a name */
+	/* What containers of these networks may send from besides the networks' subnets: what is
+	 * nested in them. */
+	struct identity_prefix *sources;
+	size_t n_sources;
 };
 
 /* What the daemon needs. Owned by the policy. */
@@ -140,6 +145,7 @@ struct policy_config {
 };
 
 const struct policy_config *policy_config(const struct policy *policy);
+bool policy_manage_matches(const struct policy_manage *m, const struct identity_network *network);
 /* Is the traffic of this network ours to judge? */
 bool policy_manages(const struct policy *policy, const struct identity_network *network);
 /* Does the file or any of its rules refuse anything? Else nothing may be dropped or changed. */

@@ -29,7 +29,7 @@ struct world {
 	/* orders */
 	_Atomic int docker_missing, docker_step, docker_lost;
 	_Atomic int engine_stalls;
-	_Atomic int apply_fails, somebody_flushed;
+	_Atomic int apply_fails, somebody_flushed, ports_fail;
 	/* what happened */
 	_Atomic uint32_t n_published, generation, image_epoch;
 	_Atomic uint32_t n_applied, epoch, n_interfaces, n_removed, n_too_early;
@@ -267,6 +267,25 @@ int firewall_check(struct firewall *fw, struct error *err)
 	return world->somebody_flushed ? 1 : 0;
 }
 
+int firewall_bind_ports(struct firewall *fw, const struct ports_plan *plan, struct error *err)
+{
+	(void)fw;
+	(void)plan;
+	return world->ports_fail ? error_set(err, -ENOENT, "played lack of nft") : 0;
+}
+
+int firewall_release_ports(struct firewall *fw, struct error *err)
+{
+	(void)fw;
+	(void)err;
+	return 0;
+}
+
+void firewall_read_drops(struct ports_drops *out)
+{
+	*out = (struct ports_drops){.packets = {[PORTS_ARP] = 7}};
+}
+
 int firewall_remove(struct firewall *fw, struct error *err)
 {
 	(void)fw;
@@ -426,6 +445,18 @@ static bool file_has(const char *path, const char *text)
 	return strstr(content, text) != NULL;
 }
 
+static unsigned occurrences(const char *path, const char *text)
+{
+	char line[4096];
+	unsigned n = 0;
+	FILE *file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		n += strstr(line, text) != NULL;
+	if (file)
+		(void)fclose(file);
+	return n;
+}
+
 START_TEST(becomes_ready_and_leaves_nothing)
 {
 	struct stat st;
@@ -527,6 +558,43 @@ START_TEST(a_failing_firewall_is_tried_again)
 	ck_assert(!is_ready());
 	world->apply_fails = 0;
 	wait_until(is_ready());
+}
+END_TEST
+
+/* A value of status's "ports". */
+static char *ports_text(const char *key)
+{
+	json_t *lines = ask("{\"cmd\":\"status\"}");
+	const json_t *ports = json_object_get(json_array_get(lines, 0), "ports");
+	const char *text = json_string_value(json_object_get(ports, key));
+	char *copy = text ? strdup(text) : NULL;
+	json_decref(lines);
+	return copy;
+}
+
+static bool ports_are(const char *state)
+{
+	char *text = ports_text("state");
+	bool is_same = text && strcmp(text, state) == 0;
+	free(text);
+	return is_same;
+}
+
+START_TEST(without_nft_it_says_so_once_and_everything_else_works)
+{
+	world->ports_fail = 1;
+	start_ready();
+	ck_assert(ports_are("failing"));
+	char *why = ports_text("error");
+	ck_assert_str_eq(why, "played lack of nft");
+	free(why);
+	usleep(2200000); /* two more attempts */
+	ck_assert(file_has(talk, "identity is not bound to bridge ports"));
+	ck_assert(file_has(eve, "ports-failed"));
+	ck_assert_uint_eq(occurrences(talk, "not bound to bridge ports"), 1);
+	world->ports_fail = 0;
+	wait_until(ports_are("ok"));
+	ck_assert(file_has(talk, "bound to bridge ports after all"));
 }
 END_TEST
 
@@ -669,6 +737,7 @@ int main(void)
 	tcase_add_test(tc, the_firewall_waits_for_the_engine);
 	tcase_add_test(tc, what_somebody_flushed_is_put_back);
 	tcase_add_test(tc, a_failing_firewall_is_tried_again);
+	tcase_add_test(tc, without_nft_it_says_so_once_and_everything_else_works);
 	tcase_add_test(tc, a_lost_docker_keeps_the_last_list);
 	tcase_add_test(tc, reload_is_in_force_when_it_answers);
 	tcase_add_test(tc, a_bad_policy_changes_nothing);

@@ -234,7 +234,8 @@ static void break_stream(void)
 	"\"}}}}"
 #define INSPECTED(id, name, state, ip)                                                             \
 	"{\"Id\":\"" id "\",\"Name\":\"/" name                                                     \
-	"\",\"Config\":{\"Image\":\"img:1\"},\"State\":{\"Status\":\"" state                       \
+	"\",\"Config\":{\"Image\":\"img:1\",\"Labels\":{\"com.docker.compose.project\":\"p\","     \
+	"\"com.docker.compose.service\":\"s\"}},\"State\":{\"Status\":\"" state                    \
 	"\"},\"NetworkSettings\":{\"Networks\":{\"net\":{\"NetworkID\":\"" N                       \
 	"\",\"IPAddress\":\"" ip "\"}}}}"
 
@@ -254,6 +255,7 @@ static struct event_base *base;
 static struct docker *docker;
 static char set_text[1024]; /* "a=198.18.0.2 b=" of the last set */
 static unsigned n_sets, n_up, n_down;
+static uint32_t first_pid; /* of the last set's first endpoint */
 static char why[512];
 
 static void assert_one_owner(const struct identity_set *set)
@@ -273,6 +275,7 @@ static void on_set(void *ctx, const struct identity_set *set)
 	size_t n = 0;
 	(void)ctx;
 	n_sets++;
+	first_pid = set->n_endpoints ? set->endpoints[0].pid : 0;
 	assert_one_owner(set);
 	set_text[0] = '\0';
 	for (size_t i = 0; i < set->n_endpoints; i++) {
@@ -380,6 +383,32 @@ START_TEST(delivers_the_whole_set_once_after_the_listing)
 	ck_assert_uint_eq(n_sets, 1);
 	ck_assert_uint_eq(n_up, 1);
 	ck_assert_uint_eq(n_down, 0);
+}
+END_TEST
+
+static void await_pid(uint32_t wanted)
+{
+	for (double end = now() + 3; first_pid != wanted && now() < end;)
+		turn();
+	ck_assert_uint_eq(first_pid, wanted);
+}
+
+START_TEST(the_process_that_the_list_does_not_say_is_asked_for)
+{
+	route("/v1.41/containers/" A, 100,
+	      "{\"Id\":\"" A "\",\"Name\":\"/a\",\"State\":{\"Status\":\"running\",\"Pid\":4711},"
+	      "\"NetworkSettings\":{\"Networks\":{\"net\":{\"NetworkID\":\"" N
+	      "\",\"IPAddress\":\"198.18.0.2\"}}}}");
+	start();
+	await_set("a=198.18.0.2", 3000);
+	ck_assert_uint_eq(first_pid, 0);
+	await_pid(4711);
+	break_stream(); /* a new listing says no pids either */
+	await(&n_up, 2);
+	run_ms(50);
+	ck_assert_uint_eq(first_pid, 4711);
+	push(EVENT_C("die", A));
+	await_pid(0);
 }
 END_TEST
 
@@ -721,6 +750,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_set_timeout(tc, 20);
 	tcase_add_test(tc, delivers_the_whole_set_once_after_the_listing);
+	tcase_add_test(tc, the_process_that_the_list_does_not_say_is_asked_for);
 	tcase_add_test(tc, an_address_is_known_while_its_container_is_still_starting);
 	tcase_add_test(tc, an_address_goes_with_the_disconnection_not_with_its_confirmation);
 	tcase_add_test(tc, a_late_answer_does_not_bring_a_dead_container_back);

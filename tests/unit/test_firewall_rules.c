@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Plan to iptables-restore text and back, without a kernel; the BPF programs by an interpreter
  * against a naive twin. */
+#include "base/text.h"
 #include "bridgewarden/shared.h"
 #include "firewall/bpf.h"
 #include "firewall/rules.h"
@@ -176,6 +177,96 @@ START_TEST(no_verdict_has_the_mark_of_what_the_engine_sends)
 			for (enum mark_state s = MARK_BOTH; s <= MARK_OFFLOADED; s++)
 				ck_assert_uint_ne(mark_value(masks[i], epoch, s), injected);
 	}
+}
+END_TEST
+
+static struct firewall_source source_of(size_t interface, const char *prefix)
+{
+	struct firewall_source source = {.interface = interface};
+	ck_assert(ip_prefix_parse(prefix, &source.prefix.addr, &source.prefix.length));
+	return source;
+}
+
+/* br0 with two subnets of one family and one of the other, br-... with one, docker0 unknown. */
+static struct firewall_plan plan_with_sources(bool is_enforced)
+{
+	static struct firewall_source sources[4];
+	sources[0] = source_of(0, "198.18.1.0/24");
+	sources[1] = source_of(0, "198.18.2.0/23");
+	sources[2] = source_of(0, "fd00:1::/64");
+	sources[3] = source_of(1, "198.19.0.0/16");
+	struct firewall_plan plan = plan_of(3, 1);
+	plan.sources = sources;
+	plan.n_sources = 4;
+	plan.is_enforced = is_enforced;
+	return plan;
+}
+
+START_TEST(what_comes_from_outside_of_the_subnets_is_dropped)
+{
+	struct firewall_plan plan = plan_with_sources(true);
+	char *text = print(&plan, RULES_V4);
+	ck_assert_ptr_nonnull(strstr(
+		text, "-A BRIDGEWARDEN-FORWARD -i br0 -s 198.18.1.0/24 -g BRIDGEWARDEN-FROM\n"
+		      "-A BRIDGEWARDEN-FORWARD -i br0 -s 198.18.2.0/23 -g BRIDGEWARDEN-FROM\n"
+		      "-A BRIDGEWARDEN-FORWARD -i br0 -s 0.0.0.0/32 -p udp -m udp --sport 68 "
+		      "--dport 67 -g BRIDGEWARDEN-FROM\n"
+		      "-A BRIDGEWARDEN-FORWARD -i br0 -j DROP\n"));
+	ck_assert_ptr_nonnull(strstr(
+		text, "-A BRIDGEWARDEN-INPUT -i br0 -s 198.18.1.0/24 -g BRIDGEWARDEN-EGRESS\n"));
+	ck_assert_uint_eq(count(text, "-i br-0123456789ab -j DROP"), 2);
+	ck_assert_uint_eq(count(text, "-i docker0 -j DROP"), 0);
+	ck_assert_uint_eq(count(text, "-i docker0 -g "), 2);
+	free(text);
+}
+END_TEST
+
+START_TEST(addresses_of_the_link_pass_where_ipv6_has_no_subnet)
+{
+	struct firewall_plan plan = plan_with_sources(true);
+	char *text = print(&plan, RULES_V6);
+	ck_assert_ptr_nonnull(strstr(
+		text,
+		"-A BRIDGEWARDEN-INPUT -i br-0123456789ab -s fe80::/10 -g BRIDGEWARDEN-EGRESS\n"
+		"-A BRIDGEWARDEN-INPUT -i br-0123456789ab -s ::/128 -p ipv6-icmp -g "
+		"BRIDGEWARDEN-EGRESS\n"
+		"-A BRIDGEWARDEN-INPUT -i br-0123456789ab -j DROP\n"));
+	ck_assert_uint_eq(count(text, "-s fd00:1::/64 "), 2);
+	ck_assert_uint_eq(count(text, "198.18."), 0);
+	free(text);
+}
+END_TEST
+
+START_TEST(what_only_observes_drops_and_changes_nothing)
+{
+	struct firewall_plan plan = plan_with_sources(false);
+	for (enum rules_family f = RULES_V4; f < N_RULES_FAMILIES; f++) {
+		char *text = print(&plan, f);
+		ck_assert_uint_eq(count(text, "DROP"), 0);
+		ck_assert_uint_eq(count(text, "CHECKSUM"), 0);
+		ck_assert_uint_eq(count(text, " -s "), 0);
+		free(text);
+	}
+}
+END_TEST
+
+START_TEST(checksums_are_finished_before_the_first_queue_but_not_of_the_host)
+{
+	struct firewall_plan plan = plan_with_sources(true);
+	char *text = print(&plan, RULES_V4);
+	ck_assert_uint_eq(count(text, "-j CHECKSUM --checksum-fill"), 3);
+	ck_assert_uint_eq(count(text, "-A BRIDGEWARDEN-INGRESS ! -p sctp -m addrtype ! --src-type "
+				      "LOCAL -j CHECKSUM"),
+			  1);
+	const char *fill = strstr(text, "-A BRIDGEWARDEN-INTERNAL ! -p sctp -j CHECKSUM");
+	const char *offloaded = strstr(text, "-A BRIDGEWARDEN-INTERNAL ! -p tcp -m connmark");
+	const char *queued = strstr(text, "-A BRIDGEWARDEN-INTERNAL -j NFQUEUE");
+	ck_assert(fill && offloaded && queued && offloaded < fill && fill < queued);
+	free(text);
+	plan.is_unfilled = true;
+	text = print(&plan, RULES_V4);
+	ck_assert_uint_eq(count(text, "CHECKSUM"), 0);
+	free(text);
 }
 END_TEST
 
@@ -559,6 +650,10 @@ int main(void)
 	tcase_add_test(tc, no_interfaces_queue_nothing);
 	tcase_add_test(tc, ipv6_passes_neighbours_and_listeners_of_the_link_only);
 	tcase_add_test(tc, each_queue_has_its_rule_and_bypass_is_by_scope);
+	tcase_add_test(tc, what_comes_from_outside_of_the_subnets_is_dropped);
+	tcase_add_test(tc, addresses_of_the_link_pass_where_ipv6_has_no_subnet);
+	tcase_add_test(tc, what_only_observes_drops_and_changes_nothing);
+	tcase_add_test(tc, checksums_are_finished_before_the_first_queue_but_not_of_the_host);
 	tcase_add_test(tc, the_epoch_is_in_every_mark);
 	tcase_add_test(tc, no_verdict_has_the_mark_of_what_the_engine_sends);
 	tcase_add_test(tc, reads_what_is_ours_and_only_that);

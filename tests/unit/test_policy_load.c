@@ -60,6 +60,14 @@ static const struct {
 	 "2:15 `eve` is a number; it must be a text | put it in quotes if it is meant as text"},
 	{V "manage: []\n",
 	 "2:9 `manage` names nothing | leave `manage` out to manage every Docker bridge network"},
+	{V "manage: [{network: a, project: b}]\n",
+	 "2:10 `manage` takes one of `network`, `project` and `interface`, with `sources`, or "
+	 "`interfaces` alone"},
+	{V "manage: [{interfaces: [a], sources: [10.0.0.0/8]}]\n",
+	 "2:10 `manage` takes one of `network`, `project` and `interface`, with `sources`, or "
+	 "`interfaces` alone"},
+	{V "manage: [{network: a, sources: [10.0.0.1/8]}]\n",
+	 "2:33 `10.0.0.1/8` is no CIDR (10.244.0.0/16, no host bits)"},
 	{V "manage: [blog]\n",
 	 "2:10 `manage` takes network:NAME, project:NAME and interface:NAME, not `blog`"},
 	{V "inventory: \"\"\n", "2:12 `inventory` is empty"},
@@ -385,6 +393,32 @@ START_TEST(fills_the_configuration)
 }
 END_TEST
 
+START_TEST(what_is_nested_in_a_network_belongs_to_its_entry)
+{
+	struct policy *p =
+		load_good("version: 1\nmanage:\n- {network: kind, sources: [10.244.0.0/16, "
+			  "\"fd00:10::/56\"]}\n- network:b\n");
+	const struct policy_config *c = policy_config(p);
+	struct identity_network kind = {.name = (char[]){"kind"}, .bridge = (char[]){"br-k"}};
+	ck_assert_uint_eq(c->n_manage, 2);
+	ck_assert_uint_eq(c->manage[0].n_sources, 2);
+	ck_assert_uint_eq(c->manage[0].sources[0].length, 96 + 16);
+	ck_assert_uint_eq(c->manage[1].n_sources, 0);
+	ck_assert(policy_manage_matches(&c->manage[0], &kind));
+	ck_assert(!policy_manage_matches(&c->manage[1], &kind));
+	char *text = NULL;
+	size_t n = 0;
+	FILE *to = open_memstream(&text, &n);
+	policy_print(p, to);
+	ck_assert_int_eq(fclose(to), 0);
+	ck_assert_ptr_nonnull(strstr(text, "- network: kind\n  sources: [\"10.244.0.0/16\", "
+					   "\"fd00:10::/56\"]\n- \"network:b\"\n"));
+	policy_free(load_good(text));
+	free(text);
+	policy_free(p);
+}
+END_TEST
+
 START_TEST(manages_what_is_listed)
 {
 	char front[] = "front", blog[] = "blog", br[] = "br-1", other[] = "other", eth1[] = "eth1";
@@ -558,6 +592,7 @@ int main(void)
 	tcase_add_test(tests, takes_json);
 	tcase_add_test(tests, shares_by_anchor);
 	tcase_add_test(tests, fills_the_configuration);
+	tcase_add_test(tests, what_is_nested_in_a_network_belongs_to_its_entry);
 	tcase_add_test(tests, manages_what_is_listed);
 	tcase_add_test(tests, warns_of_expired_rules);
 	tcase_add_test(tests, includes_files);
