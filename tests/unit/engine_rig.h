@@ -401,8 +401,10 @@ static inline struct rig_view rig_read(struct bytes packet)
  */
 static inline void rig_deliver(struct rig *r, struct bytes packet, bool by_the_end_itself)
 {
+	if (!r->has_receivers)
+		return;
 	struct rig_view v = rig_read(packet);
-	if (v.proto != IPPROTO_TCP || !r->has_receivers)
+	if (v.proto != IPPROTO_TCP)
 		return;
 	unsigned side = v.dst_port >= 10000; /* clients have high ports in the rig */
 	struct rig_receiver *to = &r->to[side];

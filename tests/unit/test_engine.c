@@ -1422,6 +1422,27 @@ START_TEST(a_binding_rule_in_a_shadow_file_is_not_evaded_by_options)
 }
 END_TEST
 
+/* What belongs to no flow may be anybody's: one enforced rule binds it, none lets it pass. */
+START_TEST(a_wrong_checksum_is_dropped_where_any_rule_binds)
+{
+	for (int is_enforced = 0; is_enforced < 2; is_enforced++) {
+		char text[512];
+		(void)snprintf(
+			text, sizeof(text),
+			"version: 1\nmode: shadow\nrules:\n- {name: web, from: shop/client, to: "
+			"shop/web, app: http%s, allow: true}\n",
+			is_enforced ? ", mode: enforce" : "");
+		r = rig_new(text);
+		r->has_receivers = false;
+		c = rig_connection(r, &rig_raw);
+		struct rig_segment s = rig_segment_at(&c, 0, TCP_SYN, UINT32_MAX, NULL, 0);
+		s.bad_checksum = true;
+		ck_assert_int_eq(was_dropped(rig_pass(&c, 0, &s)), is_enforced);
+		finish();
+	}
+}
+END_TEST
+
 /* A hold that ends after a reload ends by the new policy, and its mark is of the new epoch only
  * then. */
 START_TEST(a_hold_that_ends_is_judged_by_the_policy_of_now)
@@ -1593,6 +1614,7 @@ int main(void)
 	tcase_add_test(tc, who_only_observes_never_drops);
 	tcase_add_test(tc, a_full_table_makes_room_for_the_living);
 	tcase_add_test(tc, a_binding_rule_in_a_shadow_file_is_not_evaded_by_options);
+	tcase_add_test(tc, a_wrong_checksum_is_dropped_where_any_rule_binds);
 	tcase_add_test(tc, a_hold_that_ends_is_judged_by_the_policy_of_now);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("crash");
