@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -69,6 +70,14 @@ static int make_memory(const char *name, size_t size)
 		return -1;
 	}
 	return fd;
+}
+
+/* Not the calendar's: that one jumps. */
+static time_t seconds_now(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* always exists */
+	return t.tv_sec;
 }
 
 static int pidfd_of(pid_t pid)
@@ -325,7 +334,7 @@ static void engine_exited(evutil_socket_t fd, short what, void *ctx)
 	drain_all(s);
 	s->callbacks.engine(s->callbacks.ctx, 0);
 	s->restarts++;
-	s->quick_deaths = time(NULL) - s->born > STABLE_SECONDS ? 1 : s->quick_deaths + 1;
+	s->quick_deaths = seconds_now() - s->born > STABLE_SECONDS ? 1 : s->quick_deaths + 1;
 	struct timeval pause = {
 		.tv_usec = s->quick_deaths > RESTART_QUICK ? RESTART_PAUSE_MS * 1000L : 0};
 	if (s->is_stopping || evtimer_add(s->on_restart, &pause) == 0)
@@ -390,7 +399,7 @@ static int spawn(struct supervise *s)
 	}
 	s->pid = pid;
 	s->socket = pair[0];
-	s->born = time(NULL);
+	s->born = seconds_now();
 	int rc = engine_send(s->socket, &s->hello, sizeof(s->hello), s->fds,
 			     engine_n_fds(s->hello.n_workers));
 	return rc < 0 ? rc : watch_engine(s);

@@ -73,7 +73,8 @@ int worker_new(const struct worker_setup *setup, struct worker **out)
 	w->setup = *setup;
 	w->held = calloc(setup->max_held, sizeof(*w->held));
 	uint32_t lost = shard_adopt(&w->shard, setup->shard);
-	if (!w->held || deadlines_init(&w->deadlines, 2 * (size_t)w->shard.header->max_flows) < 0) {
+	if (!w->held || lost == SHARD_NO_MEMORY ||
+	    deadlines_init(&w->deadlines, 2 * (size_t)w->shard.header->max_flows) < 0) {
 		worker_free(w);
 		return -ENOMEM;
 	}

@@ -143,6 +143,7 @@ static void print_scope(const struct page *p, const char *chain, bool is_open)
 
 /* A packet that cannot meet a DNAT any more: its addresses in OUTPUT are final. */
 #define SETTLED "-m conntrack --ctstate ESTABLISHED -m conntrack ! --ctstate DNAT"
+#define REPLY "-m conntrack --ctdir REPLY"
 #define OF_HOST "-m addrtype --src-type LOCAL"
 
 static bool is_of_family(const struct page *p, const struct identity_prefix *prefix)
@@ -199,8 +200,12 @@ static void print_ways(const struct page *p)
 		rule(p, "OUTPUT", "-o %s " OF_HOST " " SETTLED " -g " OURS "INGRESS", name);
 		rule(p, "POSTROUTING", "-o %s " OF_HOST " -g " OURS "HOST", name);
 	}
-	for (size_t i = 0; i < p->plan->n_interfaces; i++)
+	/* A scope is of connections: replies go with the packet that asked. */
+	for (size_t i = 0; i < p->plan->n_interfaces; i++) {
+		rule(p, "FORWARD", "-o %s " REPLY " -g " OURS "EGRESS", p->plan->interfaces[i]);
 		rule(p, "FORWARD", "-o %s -g " OURS "INGRESS", p->plan->interfaces[i]);
+	}
+	rule(p, "FROM", REPLY " -g " OURS "INGRESS");
 	rule(p, "FROM", "-g " OURS "EGRESS");
 	rule(p, "HOST", SETTLED " -j RETURN");
 	rule(p, "HOST", "-g " OURS "INGRESS");

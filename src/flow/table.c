@@ -368,15 +368,13 @@ uint32_t shard_adopt(struct shard *shard, void *memory)
 		.sessions = calloc(h->n_sessions + 1u, 1),
 		.chunks = calloc(h->n_chunks + 1u, 1),
 	};
-	uint32_t lost = h->high_water;
-	undo_turn(shard);
+	uint32_t lost = SHARD_NO_MEMORY;
 	if (owned.sessions && owned.chunks) {
+		undo_turn(shard);
 		lost = adopt_flows(shard, &owned);
 		shard->fresh_session = used_up_to(owned.sessions, h->n_sessions);
 		shard->chunks.fresh = used_up_to(owned.chunks, h->n_chunks);
 		free_what_nobody_owns(shard, &owned);
-	} else {
-		h->high_water = 0;
 	}
 	free(owned.sessions);
 	free(owned.chunks);

@@ -68,7 +68,9 @@ void shard_format(void *memory, uint32_t max_flows, uint64_t held_bytes, const u
 bool shard_is_ours(const void *memory, size_t size);
 /* The flows of a formatted region, for somebody who only reads. */
 const struct flow *shard_flows(const struct shard_header *header);
-/* Takes up a formatted region; returns how many flows had to be given up. */
+#define SHARD_NO_MEMORY UINT32_MAX
+/* Takes up a formatted region; returns how many flows had to be given up. SHARD_NO_MEMORY: the
+ * region was left as it is, for the next one who tries. */
 uint32_t shard_adopt(struct shard *shard, void *memory);
 
 /* The flow of these endpoints in either direction; *dir says which side the key's source is. NULL:
