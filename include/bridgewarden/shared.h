@@ -42,6 +42,7 @@ enum {
 	counter(FLOWS_OFFLOADED, "flows_offloaded", "flows handed to the kernel") \
 	counter(FLOWS_FULL, "flows_full", "new flows refused because engine.max_flows was reached") \
 	counter(HELD_FULL, "held_full", "segments dropped because engine.max_held_bytes was reached") \
+	counter(HELD_EVICTED, "held_evicted", "flows ended because memory was short and they kept theirs without moving") \
 	counter(HOLD_TIMEOUT, "hold_timeout", "flows whose first bytes did not identify a protocol in time") \
 	counter(MIDSTREAM, "midstream", "packets of TCP connections whose beginning was not seen") \
 	counter(STATE_LOST, "state_lost", "flows that an engine's death left half changed") \

@@ -527,6 +527,16 @@ static struct dis_result feed_first(struct dns_state *s, struct bytes in, size_t
 	return more(in.n + missing);
 }
 
+/* Its header and question can still be read, or are. What comes in pieces is let through in pieces:
+ * the first ones must not be something else. */
+static bool may_become_message(struct bytes begin)
+{
+	struct dns_reader d = dns_reader_at(begin, 0);
+	struct dns_message m;
+	const bool is_readable = dns_read_head(&d, &m) || d.r.missing > 0;
+	return is_readable && (begin.n < DNS_HEADER_SIZE || m.counts[DNS_QUESTION] <= 1);
+}
+
 static struct dis_result feed_stream(struct dns_state *s, enum dis_dir dir, struct bytes in,
 				     const struct dis_sink *sink)
 {
@@ -546,9 +556,11 @@ static struct dis_result feed_stream(struct dns_state *s, enum dis_dir dir, stru
 		if (!s->is_claimed)
 			return first;
 	}
+	const struct bytes message = bytes_slice(in, DNS_LENGTH_SIZE, length);
+	if (in.n < whole && !may_become_message(message))
+		return refuse(DIS_MALFORMED, "a message whose question cannot be read");
 	if (in.n < whole)
 		return more(whole);
-	const struct bytes message = bytes_slice(in, DNS_LENGTH_SIZE, length);
 	const char *why = take_message(s, dir, message, sink);
 	if (why)
 		return refuse(DIS_MALFORMED, why);

@@ -121,19 +121,13 @@ const char *mysql_command_word(enum mysql_command command)
 
 void mysql_put_text(struct mysql_draft *d, enum mysql_field field, struct bytes text)
 {
-	if (text.n == 0)
-		return;
-	if (d->n == DIS_VALUES_MAX) {
+	if (!sql_event_put_text(d->v, &d->n, field, text))
 		d->flags |= DIS_UNPROVEN;
-		return;
-	}
-	d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .text = text};
 }
 
 void mysql_put_number(struct mysql_draft *d, enum mysql_field field, uint64_t number)
 {
-	if (d->n < DIS_VALUES_MAX)
-		d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .number = number};
+	sql_event_put_number(d->v, &d->n, field, number);
 }
 
 void mysql_put_word(struct mysql_draft *d, enum mysql_field field, const char *word)
@@ -144,7 +138,7 @@ void mysql_put_word(struct mysql_draft *d, enum mysql_field field, const char *w
 void mysql_begin_request(struct mysql_draft *d, const struct mysql_state *st,
 			 enum mysql_command command, enum sql_verb verb)
 {
-	d->n = d->n_text = 0;
+	d->n = d->qualified.n = 0;
 	d->flags = 0;
 	const char *word = mysql_command_word(command);
 	if (word)
@@ -189,10 +183,8 @@ static struct in_force in_force(const struct mysql_state *st)
 
 static void put_schema(struct mysql_draft *d, struct bytes schema)
 {
-	for (size_t i = 0; i < d->n; i++)
-		if (d->v[i].field == F_SCHEMA && bytes_equal(d->v[i].text, schema))
-			return;
-	mysql_put_text(d, F_SCHEMA, schema);
+	if (!sql_event_has(d->v, d->n, F_SCHEMA, schema))
+		mysql_put_text(d, F_SCHEMA, schema);
 }
 
 static void put_default(struct mysql_draft *d, const struct in_force *f)
@@ -205,16 +197,10 @@ static void put_default(struct mysql_draft *d, const struct in_force *f)
 
 static void put_qualified(struct mysql_draft *d, struct bytes schema, struct bytes name)
 {
-	if (schema.n + 1 + name.n > sizeof(d->text) - d->n_text) {
+	const struct bytes qualified = sql_event_qualify(&d->qualified, schema, name);
+	if (qualified.n == 0)
 		d->flags |= DIS_UNPROVEN;
-		return;
-	}
-	char *at = d->text + d->n_text;
-	memcpy(at, schema.p, schema.n);
-	at[schema.n] = '.';
-	memcpy(at + schema.n + 1, name.p, name.n);
-	d->n_text += schema.n + 1 + name.n;
-	mysql_put_text(d, F_TABLES, bytes_of(at, schema.n + 1 + name.n));
+	mysql_put_text(d, F_TABLES, qualified);
 }
 
 static bool is_in_force(const struct in_force *f, struct bytes schema)
@@ -225,9 +211,8 @@ static bool is_in_force(const struct in_force *f, struct bytes schema)
 static void put_table(struct mysql_draft *d, const struct in_force *f, struct bytes schema,
 		      struct bytes name)
 {
-	if (bytes_find(name, '.') < name.n || bytes_find(schema, '.') < schema.n)
-		d->flags |=
-			DIS_UNPROVEN; /* `a.b` is one name: it must not read as a table b of a */
+	if (sql_event_is_ambiguous(schema, name))
+		d->flags |= DIS_UNPROVEN;
 	if (schema.n == 0 || is_in_force(f, schema))
 		mysql_put_text(d, F_TABLES, name);
 	else
@@ -235,10 +220,9 @@ static void put_table(struct mysql_draft *d, const struct in_force *f, struct by
 }
 
 /* CREATE, ALTER and DROP of a whole database: no table is named, every one in it is meant. */
-static bool is_of_whole_schema(const struct sql *s, const struct sql_table *t)
+static bool is_of_whole_schema(const struct sql *s)
 {
-	return t->name_n == 0 &&
-	       (s->verb == SQL_CREATE || s->verb == SQL_ALTER || s->verb == SQL_DROP);
+	return s->verb == SQL_CREATE || s->verb == SQL_ALTER || s->verb == SQL_DROP;
 }
 
 void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, const struct sql *s)
@@ -247,19 +231,19 @@ void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, cons
 	if (s->uses_default)
 		put_default(d, &f);
 	for (size_t i = 0; i < s->n_tables; i++) {
-		const struct sql_table *t = &s->tables[i];
-		if (t->schema_n)
-			put_schema(d, sql_name(s, t->schema_at, t->schema_n));
+		const struct bytes schema = sql_table_schema(&s->tables[i], s->names);
+		if (schema.n)
+			put_schema(d, schema);
 		else
 			put_default(d, &f);
 	}
 	for (size_t i = 0; i < s->n_tables; i++) {
-		const struct sql_table *t = &s->tables[i];
-		if (t->name_n)
-			put_table(d, &f, sql_name(s, t->schema_at, t->schema_n),
-				  sql_name(s, t->name_at, t->name_n));
-		else if (is_of_whole_schema(s, t))
-			put_table(d, &f, sql_name(s, t->schema_at, t->schema_n), bytes_str("*"));
+		const struct bytes schema = sql_table_schema(&s->tables[i], s->names);
+		const struct bytes name = sql_table_name(&s->tables[i], s->names);
+		if (name.n)
+			put_table(d, &f, schema, name);
+		else if (is_of_whole_schema(s))
+			put_table(d, &f, schema, bytes_str("*"));
 	}
 }
 

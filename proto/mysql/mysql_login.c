@@ -210,6 +210,17 @@ static void read_auth(struct reader *r, uint32_t caps)
 		(void)read_until(r, '\0');
 }
 
+static const char *check_caps(uint32_t caps)
+{
+	if (!(caps & CLIENT_PROTOCOL_41))
+		return "a login older than protocol 4.1";
+	if (caps & (CLIENT_COMPRESS | CLIENT_ZSTD))
+		return "compression that was not offered";
+	if (caps & CLIENT_OPTIONAL_METADATA)
+		return "optional metadata that was not offered";
+	return NULL;
+}
+
 static const char *read_login(struct bytes body, const struct mysql_state *st, struct login *l)
 {
 	struct reader r = reader_of(body);
@@ -220,12 +231,11 @@ static const char *read_login(struct bytes body, const struct mysql_state *st, s
 	l->more = l->caps & CLIENT_LONG_PASSWORD ? 0 : read_u32le(&r);
 	if (l->caps & CLIENT_LONG_PASSWORD)
 		read_skip(&r, 4);
-	if (!reader_ok(&r) || !(l->caps & CLIENT_PROTOCOL_41))
-		return "a login older than protocol 4.1";
-	if (l->caps & (CLIENT_COMPRESS | CLIENT_ZSTD))
-		return "compression that was not offered";
-	if (l->caps & CLIENT_OPTIONAL_METADATA)
-		return "optional metadata that was not offered";
+	if (!reader_ok(&r))
+		return "a login that ends in the middle";
+	const char *why = check_caps(l->caps);
+	if (why)
+		return why;
 	const uint32_t caps = l->caps & st->offered;
 	l->user = read_until(&r, '\0');
 	read_auth(&r, caps);
@@ -277,6 +287,21 @@ static struct dis_result to_tls(struct mysql_state *st, const struct dis_sink *s
 	return (struct dis_result){.status = DIS_STOPPED, .consumed = MYSQL_HEADER + SSL_REQUEST};
 }
 
+/* What the beginning of a login gives away, so that nothing else is long enough to be let through.
+ */
+static const char *check_begin(struct bytes body)
+{
+	struct reader r = reader_of(body);
+	const uint32_t caps = read_u32le(&r);
+	const char *why = reader_ok(&r) ? check_caps(caps) : NULL;
+	if (why || body.n <= SSL_REQUEST)
+		return why;
+	const struct bytes user = bytes_slice(body, SSL_REQUEST, MYSQL_USER_MAX + 1);
+	return user.n > MYSQL_USER_MAX && bytes_find(user, '\0') == user.n
+		       ? "a user's name longer than any server takes"
+		       : NULL;
+}
+
 static bool is_ssl_request(struct bytes body)
 {
 	struct reader r = reader_of(body);
@@ -292,13 +317,17 @@ struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
 		return mysql_malformed("no answer to a greeting");
 	if (n > MYSQL_UNIT_MAX)
 		return mysql_refuse(DIS_LIMIT, "a login too long");
+	const char *why =
+		p.n == SSL_REQUEST ? NULL : check_begin(bytes_slice(in, MYSQL_HEADER, p.n));
+	if (why)
+		return mysql_malformed(why);
 	if (in.n < n)
 		return mysql_more(n);
 	const struct bytes body = bytes_slice(in, MYSQL_HEADER, p.n);
 	if (is_ssl_request(body))
 		return to_tls(st, sink);
 	struct login l = {.caps = 0};
-	const char *why = read_login(body, st, &l);
+	why = read_login(body, st, &l);
 	why = why ? why : check_names(l.user, l.schema);
 	if (why)
 		return mysql_malformed(why);

@@ -11,6 +11,7 @@
 
 #include "bridgewarden/dissect.h"
 #include "sql/sql.h"
+#include "sql/sql_event.h"
 
 enum {
 	MYSQL_UNIT_MAX = 32 * 1024,
@@ -218,12 +219,12 @@ struct bytes mysql_read_text(struct reader *r);
 
 extern const struct dis_field mysql_fields[N_FIELDS];
 
-/* The values of one event while it is put together; qualified names are written into `text`. */
+/* The values of one event while it is put together. */
 struct mysql_draft {
 	struct dis_value v[DIS_VALUES_MAX];
-	size_t n, n_text;
+	size_t n;
 	uint32_t flags;
-	char text[2048];
+	struct sql_qualified qualified;
 };
 
 const char *mysql_command_word(enum mysql_command command); /* NULL: no command that may be sent */

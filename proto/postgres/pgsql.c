@@ -180,37 +180,20 @@ bool pgsql_keep_name(struct pgsql *s, uint16_t *at, uint8_t *n)
 	return true;
 }
 
-static bool is_same(const struct pgsql *s, const struct pgsql_table *a, const struct pgsql_table *b)
+bool pgsql_is_cte(const struct pgsql *s, const struct sql_table *t)
 {
-	return bytes_equal(pgsql_name(s, a->schema_at, a->schema_n),
-			   pgsql_name(s, b->schema_at, b->schema_n)) &&
-	       bytes_equal(pgsql_name(s, a->name_at, a->name_n),
-			   pgsql_name(s, b->name_at, b->name_n));
+	return sql_table_is_in(t, s->ctes, s->n_ctes, s->names);
 }
 
-bool pgsql_is_cte(const struct pgsql *s, const struct pgsql_table *t)
+void pgsql_add_table(struct pgsql *s, struct sql_table t)
 {
-	for (size_t i = 0; i < s->n_ctes; i++)
-		if (is_same(s, &s->ctes[i], t))
-			return true;
-	return false;
-}
-
-void pgsql_add_table(struct pgsql *s, struct pgsql_table t)
-{
-	for (size_t i = 0; i < s->n_tables; i++)
-		if (is_same(s, &s->tables[i], &t))
-			return;
-	if (s->n_tables == PGSQL_TABLES_MAX) {
+	if (!sql_table_add(s->tables, &s->n_tables, t, s->names))
 		pgsql_doubt(s);
-		return;
-	}
-	s->tables[s->n_tables++] = t;
 }
 
 void pgsql_add_schema(struct pgsql *s)
 {
-	struct pgsql_table t = {0};
+	struct sql_table t = {0};
 	if (!pgsql_is_name(s))
 		pgsql_doubt(s);
 	else if (pgsql_keep_name(s, &t.schema_at, &t.schema_n))

@@ -9,20 +9,19 @@
  *
  * It takes one byte at a time and its state is plain data, so a statement may come in pieces of any
  * size. What must stay true: the result does not depend on the pieces; a statement that could reach
- * a table that is not in the result says `is_unproven`. It shares nothing with proto/sql: quotes,
- * comments, reserved words and the places of tables differ.
+ * a table that is not in the result says `is_unproven`. Quotes, comments, reserved words and the
+ * places of tables are not MySQL's, hence not proto/sql's; sql.md says what the two share.
  */
 #ifndef PGSQL_H
 #define PGSQL_H
 
 #include "bridgewarden/bytes.h"
+#include "sql/sql_table.h"
 
 enum {
 	PGSQL_NAME_MAX = 63, /* the server cuts longer names: they are unproven */
 	PGSQL_TOKEN_MAX = 128,
 	PGSQL_TAG_MAX = 32, /* of a dollar quote */
-	PGSQL_TABLES_MAX = 24,
-	PGSQL_CTES_MAX = 8, /* names of WITH; later ones count as tables */
 	PGSQL_NAMES_MAX = 640,
 	PGSQL_DEPTH_MAX = 48, /* parentheses inside each other */
 };
@@ -122,12 +121,6 @@ struct pgsql_token {
 	uint8_t text[PGSQL_TOKEN_MAX];
 };
 
-/* Offsets in names[]. name_n 0: the schema itself. schema_n 0: none was written. */
-struct pgsql_table {
-	uint16_t schema_at, name_at;
-	uint8_t schema_n, name_n;
-};
-
 /* One open parenthesis, or the statement itself. The states are those of pgsql_query.c. */
 struct pgsql_frame {
 	uint8_t state, clause, kind, flags;
@@ -143,9 +136,9 @@ struct pgsql {
 	uint8_t is_everything; /* touches every table of the database: VACUUM alone */
 	uint8_t is_nul;	       /* a NUL byte came: no text goes on behind it */
 	uint8_t n_tables, n_ctes;
-	struct pgsql_table tables[PGSQL_TABLES_MAX];
-	struct pgsql_table ctes[PGSQL_CTES_MAX];
-	struct pgsql_table object; /* its name: a database or a prepared statement */
+	struct sql_table tables[SQL_TABLES_MAX];
+	struct sql_table ctes[SQL_CTES_MAX];
+	struct sql_table object; /* its name: a database or a prepared statement */
 	uint16_t n_names;
 	uint8_t names[PGSQL_NAMES_MAX];
 
@@ -166,8 +159,8 @@ struct pgsql {
 	uint8_t n_catalog;  /* pg_catalog, and the dot behind it */
 	uint8_t n_words;    /* of a head, saturating */
 	uint8_t is_with_recursive;
-	struct pgsql_table held; /* a name that a dot may follow */
-	struct pgsql_table cte;	 /* the name that WITH is defining */
+	struct sql_table held; /* a name that a dot may follow */
+	struct sql_table cte;  /* the name that WITH is defining */
 	struct pgsql_frame frames[PGSQL_DEPTH_MAX];
 };
 
@@ -192,10 +185,5 @@ bool pgsql_read_path(struct pgsql *s, struct bytes list);
 /* Can ASCII bytes be half of a character in it? Also true of names that no server knows. */
 bool pgsql_is_unsafe_encoding(struct bytes name);
 bool pgsql_is_utf8(struct bytes encoding);
-
-static inline struct bytes pgsql_name(const struct pgsql *s, uint16_t at, uint8_t n)
-{
-	return bytes_of(s->names + at, n);
-}
 
 #endif

@@ -71,10 +71,10 @@ static inline void pgsql_doubt(struct pgsql *s)
 {
 	s->is_unproven = 1;
 }
-void pgsql_add_table(struct pgsql *s, struct pgsql_table t);
+void pgsql_add_table(struct pgsql *s, struct sql_table t);
 /* The token's text, as the server reads it, into names[]. */
 bool pgsql_keep_name(struct pgsql *s, uint16_t *at, uint8_t *n);
-bool pgsql_is_cte(const struct pgsql *s, const struct pgsql_table *t);
+bool pgsql_is_cte(const struct pgsql *s, const struct sql_table *t);
 
 static inline struct pgsql_frame *pgsql_top(struct pgsql *s)
 {

@@ -102,9 +102,9 @@ void pgsql_head_start(struct pgsql *s)
 /* The query that WITH named last can be referred to from here on. */
 static void keep_cte(struct pgsql *s)
 {
-	if (s->cte.name_n && s->n_ctes < PGSQL_CTES_MAX)
+	if (s->cte.name_n && s->n_ctes < SQL_CTES_MAX)
 		s->ctes[s->n_ctes++] = s->cte;
-	s->cte = (struct pgsql_table){0};
+	s->cte = (struct sql_table){0};
 }
 
 /* Inside its own query the name means itself only after RECURSIVE, else a table. */

@@ -10,6 +10,7 @@
  * https://www.postgresql.org/docs/current/sql-syntax-lexical.html
  */
 #include "postgres/pgsql_grammar.h"
+#include "sql/sql_byte.h"
 
 enum lex {
 	L_BLANK,
@@ -31,22 +32,6 @@ enum lex {
 	L_BLOCK_STAR,
 	L_QUOTE, /* the closing quote, unless a second one follows */
 };
-
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_letter(uint8_t c)
-{
-	const uint8_t l = byte_lower(c);
-	return (l >= 'a' && l <= 'z') || c == '_' || c >= 0x80;
-}
 
 static void lose(struct pgsql *s)
 {
@@ -123,12 +108,12 @@ static void step_other(struct pgsql *s, uint8_t c)
 
 static bool step_blank(struct pgsql *s, uint8_t c)
 {
-	if (is_blank(c))
+	if (sql_byte_is_blank(c))
 		return true;
-	if (is_letter(c)) {
+	if (sql_byte_is_letter(c)) {
 		begin(s, PGSQL_T_WORD, L_WORD);
 		put(s, c);
-	} else if (is_digit(c)) {
+	} else if (sql_byte_is_digit(c)) {
 		begin(s, PGSQL_T_NUMBER, L_DIGITS);
 		put(s, c);
 	} else if (c == ';' && !s->is_lost) {
@@ -157,7 +142,7 @@ static bool takes_prefix(struct pgsql *s, uint8_t c)
 
 static bool step_word(struct pgsql *s, uint8_t c)
 {
-	if (is_letter(c) || is_digit(c) || c == '$') {
+	if (sql_byte_is_letter(c) || sql_byte_is_digit(c) || c == '$') {
 		put(s, c);
 		return true;
 	}
@@ -182,7 +167,7 @@ static bool step_u_amp(struct pgsql *s, uint8_t c)
 /* Servers before 15 read 1FROM as two tokens, later ones refuse it. */
 static bool step_digits(struct pgsql *s, uint8_t c)
 {
-	if (is_digit(c) || (c == '.' && s->lex == L_DIGITS)) {
+	if (sql_byte_is_digit(c) || (c == '.' && s->lex == L_DIGITS)) {
 		put(s, c);
 		return true;
 	}
@@ -191,7 +176,7 @@ static bool step_digits(struct pgsql *s, uint8_t c)
 		s->lex = L_EXPONENT;
 		return true;
 	}
-	if (is_letter(c) || c == '$')
+	if (sql_byte_is_letter(c) || c == '$')
 		lose(s);
 	end(s);
 	return false;
@@ -201,9 +186,9 @@ static bool step_digits(struct pgsql *s, uint8_t c)
 static bool step_exponent(struct pgsql *s, uint8_t c)
 {
 	const bool is_sign = s->lex == L_EXPONENT && (c == '+' || c == '-');
-	if (!is_sign && !is_digit(c)) {
+	if (!is_sign && !sql_byte_is_digit(c)) {
 		if (s->token.text[(s->token.n - 1) % PGSQL_TOKEN_MAX] > '9' || s->lex == L_SIGN ||
-		    is_letter(c) || c == '$')
+		    sql_byte_is_letter(c) || c == '$')
 			lose(s); /* 1e, 1e+, 1e5x */
 		end(s);
 		return false;
@@ -219,7 +204,7 @@ static bool step_exponent(struct pgsql *s, uint8_t c)
 /* $1, $$ or $tag$ */
 static bool step_dollar(struct pgsql *s, uint8_t c)
 {
-	if (is_digit(c) && s->n_tag == 0) {
+	if (sql_byte_is_digit(c) && s->n_tag == 0) {
 		begin(s, PGSQL_T_PARAM, L_PARAM);
 		return false;
 	}
@@ -229,7 +214,7 @@ static bool step_dollar(struct pgsql *s, uint8_t c)
 		s->is_backslash = 0;
 		return true;
 	}
-	if ((!is_letter(c) && !is_digit(c)) || s->n_tag == PGSQL_TAG_MAX) {
+	if ((!sql_byte_is_letter(c) && !sql_byte_is_digit(c)) || s->n_tag == PGSQL_TAG_MAX) {
 		lose(s);
 		end(s);
 		return false;
@@ -240,11 +225,11 @@ static bool step_dollar(struct pgsql *s, uint8_t c)
 
 static bool step_param(struct pgsql *s, uint8_t c)
 {
-	if (is_digit(c)) {
+	if (sql_byte_is_digit(c)) {
 		put(s, c);
 		return true;
 	}
-	if (is_letter(c) || c == '$')
+	if (sql_byte_is_letter(c) || c == '$')
 		lose(s);
 	end(s);
 	return false;

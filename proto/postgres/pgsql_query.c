@@ -98,7 +98,7 @@ static bool is_plain_name(const struct pgsql *s)
 /* nextval('schema.name') */
 static void on_nextval(struct pgsql *s)
 {
-	struct pgsql_table t = {0};
+	struct sql_table t = {0};
 	const size_t n = s->token.n, dot = bytes_find(pgsql_text(s), '.');
 	go(s, PGSQL_S_EXPR);
 	if (!is_plain_name(s)) {
@@ -316,7 +316,7 @@ static void on_ref(struct pgsql *s)
 		   (pgsql_is_word(s, PGSQL_W_LATERAL) && is_from(s))) {
 		return;
 	} else if (pgsql_is_name(s)) {
-		s->held = (struct pgsql_table){0};
+		s->held = (struct sql_table){0};
 		(void)pgsql_keep_name(s, &s->held.name_at, &s->held.name_n); /* doubts itself */
 		go(s, PGSQL_S_DOT);
 	} else {

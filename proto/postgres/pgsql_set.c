@@ -5,6 +5,7 @@
  * followed are proven.
  */
 #include "postgres/pgsql_grammar.h"
+#include "sql/sql_list.h"
 
 static void lose(struct pgsql *s, unsigned effects)
 {
@@ -33,7 +34,7 @@ static void on_path(struct pgsql *s)
 	if (pgsql_is_punct(s, ',') || s->token.kind == PGSQL_T_END ||
 	    pgsql_is_word(s, PGSQL_W_DEFAULT))
 		return;
-	struct pgsql_table t = {0};
+	struct sql_table t = {0};
 	if (!is_value(s))
 		pgsql_doubt(s);
 	else if (!is_own(pgsql_text(s)) && pgsql_keep_name(s, &t.schema_at, &t.schema_n))
@@ -53,11 +54,8 @@ static void on_encoding(struct pgsql *s)
 
 static void on_strings(struct pgsql *s)
 {
-	static const char *const on[] = {"on", "true", "yes", "1", "default"};
-	bool is_on = false;
-	for (size_t i = 0; i < sizeof(on) / sizeof(on[0]); i++)
-		is_on |= bytes_is_nocase(pgsql_text(s), on[i]);
-	if (!is_on)
+	static const char *const on[] = {"1", "default", "on", "true", "yes"};
+	if (!SQL_LIST_HAS(on, pgsql_text(s)))
 		lose(s, PGSQL_LOSES_LEXING);
 	pgsql_go(s, PGSQL_H_END);
 }
@@ -153,7 +151,7 @@ static struct bytes trimmed(struct bytes b)
 
 static bool read_schema(struct pgsql *s, struct bytes name)
 {
-	struct pgsql_table t = {0};
+	struct sql_table t = {0};
 	const bool is_quoted = name.n >= 2 && name.p[0] == '"' && name.p[name.n - 1] == '"';
 	if (is_quoted)
 		name = bytes_slice(name, 1, name.n - 2);

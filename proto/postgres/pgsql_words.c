@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Three sorted tables. The last is an allow-list: a name that is missing there makes statements
+ * Lists of words. The longest is an allow-list: a name that is missing there makes statements
  * that call it unproven, since a function that somebody stored may read any table. Functions of the
  * server that reach tables, files, settings or other sessions by a text are left out on purpose:
  * query_to_xml, ts_stat, ts_rewrite, lo_import, pg_read_file, set_config, dblink ...
@@ -9,11 +9,13 @@
  */
 #include "postgres/pgsql_words.h"
 
+#include "sql/sql_list.h"
+
 #define PGSQL_WORD_ROW(name, text) text,
 static const char *const words[] = {PGSQL_WORDS(PGSQL_WORD_ROW)};
 #undef PGSQL_WORD_ROW
 
-_Static_assert(sizeof(words) / sizeof(words[0]) == PGSQL_N_WORDS - 1, "row n is word n + 1");
+_Static_assert(SQL_LIST_LENGTH(words) == PGSQL_N_WORDS - 1, "row n is word n + 1");
 _Static_assert(PGSQL_N_WORDS <= 255, "a word is kept in a uint8_t");
 
 /* clang-format off */
@@ -168,40 +170,10 @@ static const char *const callables[] = {
 static const char *const sequence_takers[] = {"currval", "nextval", "setval"};
 static const char *const from_takers[] = {"extract", "overlay", "substring", "trim"};
 
-/* <0, 0, >0 as text sorts before, at or after the lower-case word. */
-static int compare(struct bytes text, const char *word)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		const int difference = (int)byte_lower(text.p[i]) - (int)(uint8_t)word[i];
-		if (difference != 0 || !word[i])
-			return difference ? difference : 1;
-	}
-	return word[text.n] ? -1 : 0;
-}
-
-/* Its place in a sorted list, or n. */
-static size_t find(struct bytes text, const char *const *list, size_t n)
-{
-	size_t low = 0, high = n;
-	while (low < high) {
-		const size_t middle = (low + high) / 2;
-		const int order = compare(text, list[middle]);
-		if (order == 0)
-			return middle;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return n;
-}
-
-#define PGSQL_LENGTH(list) (sizeof(list) / sizeof((list)[0]))
-
 enum pgsql_word pgsql_word_find(struct bytes text)
 {
-	const size_t at = find(text, words, PGSQL_LENGTH(words));
-	return at == PGSQL_LENGTH(words) ? PGSQL_W_NONE : (enum pgsql_word)(at + 1);
+	const size_t at = sql_list_find(text, words, SQL_LIST_LENGTH(words));
+	return at == SQL_LIST_LENGTH(words) ? PGSQL_W_NONE : (enum pgsql_word)(at + 1);
 }
 
 const char *pgsql_word_text(enum pgsql_word word)
@@ -211,26 +183,20 @@ const char *pgsql_word_text(enum pgsql_word word)
 
 bool pgsql_word_is_reserved(struct bytes text)
 {
-	return find(text, reserved, PGSQL_LENGTH(reserved)) < PGSQL_LENGTH(reserved);
+	return SQL_LIST_HAS(reserved, text);
 }
 
 bool pgsql_word_is_callable(struct bytes text)
 {
-	return find(text, callables, PGSQL_LENGTH(callables)) < PGSQL_LENGTH(callables);
+	return SQL_LIST_HAS(callables, text);
 }
 
 bool pgsql_word_takes_from(struct bytes text)
 {
-	for (size_t i = 0; i < PGSQL_LENGTH(from_takers); i++)
-		if (bytes_is_nocase(text, from_takers[i]))
-			return true;
-	return false;
+	return SQL_LIST_HAS(from_takers, text);
 }
 
 bool pgsql_word_takes_sequence(struct bytes text)
 {
-	for (size_t i = 0; i < PGSQL_LENGTH(sequence_takers); i++)
-		if (bytes_is_nocase(text, sequence_takers[i]))
-			return true;
-	return false;
+	return SQL_LIST_HAS(sequence_takers, text);
 }

@@ -94,8 +94,8 @@ static size_t refuse(const void *state, uint8_t ip_proto, struct bytes unit, str
 					       (uint8_t)(length >> 16), (uint8_t)(length >> 8),
 					       (uint8_t)length};
 	memcpy(out, head, sizeof(head));
-	/* A request's error is over with ReadyForQuery; without it some libraries keep only that the
-	 * connection ended. */
+	/* A request's error is over with ReadyForQuery; without it some libraries keep only that
+	 * the connection ended. */
 	return is_login ? n : bytes_put(out, n, bytes_of("Z\0\0\0\5I", 6));
 }
 

@@ -55,19 +55,13 @@ const struct dis_field postgres_fields[N_FIELDS] = {
 
 void postgres_put_text(struct postgres_draft *d, enum postgres_field field, struct bytes text)
 {
-	if (text.n == 0)
-		return;
-	if (d->n == DIS_VALUES_MAX) {
+	if (!sql_event_put_text(d->v, &d->n, field, text))
 		d->flags |= DIS_UNPROVEN;
-		return;
-	}
-	d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .text = text};
 }
 
 void postgres_put_number(struct postgres_draft *d, enum postgres_field field, uint64_t number)
 {
-	if (d->n < DIS_VALUES_MAX)
-		d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .number = number};
+	sql_event_put_number(d->v, &d->n, field, number);
 }
 
 void postgres_put_word(struct postgres_draft *d, enum postgres_field field, const char *word)
@@ -78,7 +72,7 @@ void postgres_put_word(struct postgres_draft *d, enum postgres_field field, cons
 void postgres_begin_request(struct postgres_draft *d, const struct postgres_state *st,
 			    const char *command, enum pgsql_verb verb)
 {
-	d->n = d->n_text = 0;
+	d->n = d->qualified.n = 0;
 	d->flags = 0;
 	postgres_put_word(d, F_COMMAND, command);
 	postgres_put_word(d, F_VERB, pgsql_verb_words[verb]);
@@ -109,10 +103,8 @@ static bool is_of_catalog(struct bytes name)
 
 static void put_schema(struct postgres_draft *d, struct bytes schema)
 {
-	for (size_t i = 0; i < d->n; i++)
-		if (d->v[i].field == F_SCHEMA && bytes_equal(d->v[i].text, schema))
-			return;
-	postgres_put_text(d, F_SCHEMA, schema);
+	if (!sql_event_has(d->v, d->n, F_SCHEMA, schema))
+		postgres_put_text(d, F_SCHEMA, schema);
 }
 
 /* The schemas in which a bare name may be found. */
@@ -133,23 +125,16 @@ static void put_searched(struct postgres_draft *d, const struct postgres_state *
 /* A table of public is named without it. */
 static void put_table(struct postgres_draft *d, struct bytes schema, struct bytes name)
 {
-	const size_t n = schema.n + 1 + name.n;
-	if (bytes_find(name, '.') < name.n || bytes_find(schema, '.') < schema.n)
-		d->flags |= DIS_UNPROVEN; /* "a.b" is one name, not a table of a */
+	if (sql_event_is_ambiguous(schema, name))
+		d->flags |= DIS_UNPROVEN;
 	if (bytes_is(schema, "public")) {
 		postgres_put_text(d, F_TABLES, name);
 		return;
 	}
-	if (n > sizeof(d->text) - d->n_text) {
+	const struct bytes qualified = sql_event_qualify(&d->qualified, schema, name);
+	if (qualified.n == 0)
 		d->flags |= DIS_UNPROVEN;
-		return;
-	}
-	char *at = d->text + d->n_text;
-	memcpy(at, schema.p, schema.n);
-	at[schema.n] = '.';
-	memcpy(at + schema.n + 1, name.p, name.n);
-	d->n_text += n;
-	postgres_put_text(d, F_TABLES, bytes_of(at, n));
+	postgres_put_text(d, F_TABLES, qualified);
 }
 
 static void put_bare(struct postgres_draft *d, const struct postgres_state *st, struct bytes name)
@@ -167,8 +152,7 @@ void postgres_put_objects(struct postgres_draft *d, const struct postgres_state 
 			  const struct pgsql *s)
 {
 	if (s->effects & PGSQL_HAS_DATABASE) {
-		postgres_put_text(d, F_DATABASE,
-				  pgsql_name(s, s->object.name_at, s->object.name_n));
+		postgres_put_text(d, F_DATABASE, sql_table_name(&s->object, s->names));
 		postgres_put_everything(d);
 		return;
 	}
@@ -177,16 +161,15 @@ void postgres_put_objects(struct postgres_draft *d, const struct postgres_state 
 		return;
 	}
 	for (size_t i = 0; i < s->n_tables; i++) {
-		const struct pgsql_table *t = &s->tables[i];
-		if (t->schema_n)
-			put_schema(d, pgsql_name(s, t->schema_at, t->schema_n));
+		const struct bytes schema = sql_table_schema(&s->tables[i], s->names);
+		if (schema.n)
+			put_schema(d, schema);
 		else
-			put_searched(d, st, pgsql_name(s, t->name_at, t->name_n));
+			put_searched(d, st, sql_table_name(&s->tables[i], s->names));
 	}
 	for (size_t i = 0; i < s->n_tables; i++) {
-		const struct pgsql_table *t = &s->tables[i];
-		const struct bytes schema = pgsql_name(s, t->schema_at, t->schema_n);
-		const struct bytes name = pgsql_name(s, t->name_at, t->name_n);
+		const struct bytes schema = sql_table_schema(&s->tables[i], s->names);
+		const struct bytes name = sql_table_name(&s->tables[i], s->names);
 		if (schema.n == 0)
 			put_bare(d, st, name);
 		else if (name.n)

@@ -18,6 +18,7 @@ enum {
 	AUTH_SASL = 10,
 	AUTH_SASL_CONTINUE = 11,
 	AUTH_SASL_FINAL = 12,
+	LOGIN_LENGTH_MAX = 30000, /* what libpq takes for an error before the login is through */
 };
 
 /* ---------------------------------------------------------------- single messages */
@@ -141,6 +142,14 @@ static bool is_known(uint8_t type)
 	return type && memchr(known, type, sizeof(known) - 1);
 }
 
+/* Until it is ready a server speaks of the login alone, and no client takes a long message for
+ * that. */
+static bool is_of_login(uint8_t type, uint32_t length)
+{
+	static const char known[] = "RSKZENv";
+	return type && memchr(known, type, sizeof(known) - 1) && length <= LOGIN_LENGTH_MAX;
+}
+
 /* How much of the body is read. */
 static size_t seen_of(uint8_t type, uint32_t n)
 {
@@ -187,7 +196,7 @@ struct dis_result postgres_reply(struct postgres_state *st, struct bytes in,
 {
 	if (in.n < POSTGRES_HEADER)
 		return postgres_more(POSTGRES_HEADER);
-	const size_t n_rows = take_rows(in);
+	const size_t n_rows = st->phase == PHASE_LOGIN ? 0 : take_rows(in);
 	if (n_rows)
 		return postgres_done(n_rows, 0);
 	struct reader r = reader_of(in);
@@ -195,6 +204,8 @@ struct dis_result postgres_reply(struct postgres_state *st, struct bytes in,
 	const uint32_t length = read_u32be(&r);
 	if (!is_known(type) || length < 4 || length > POSTGRES_LARGE_MAX)
 		return postgres_malformed("a message that no server sends");
+	if (st->phase == PHASE_LOGIN && !is_of_login(type, length))
+		return postgres_malformed("a message that is no part of a login");
 	const size_t seen = seen_of(type, length - 4);
 	if (in.n < POSTGRES_HEADER + seen)
 		return postgres_more(POSTGRES_HEADER + seen);

@@ -162,8 +162,7 @@ static const char *read_login(struct bytes body, struct login *l)
 void postgres_add_paths(struct postgres_state *st, const struct pgsql *s)
 {
 	for (size_t i = 0; i < s->n_tables; i++) {
-		const struct bytes name =
-			pgsql_name(s, s->tables[i].schema_at, s->tables[i].schema_n);
+		const struct bytes name = sql_table_schema(&s->tables[i], s->names);
 		bool is_known = bytes_is(name, "public") || bytes_is(name, "pg_catalog");
 		for (size_t j = 0; j < st->n_paths; j++)
 			is_known |= bytes_equal(postgres_name_of(&st->paths[j]), name);

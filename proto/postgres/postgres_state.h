@@ -11,6 +11,7 @@
 
 #include "bridgewarden/dissect.h"
 #include "postgres/pgsql.h"
+#include "sql/sql_event.h"
 
 enum {
 	POSTGRES_UNIT_MAX = 32 * 1024,
@@ -180,12 +181,12 @@ static inline bool postgres_is_lexing_lost(const struct postgres_state *st)
 
 extern const struct dis_field postgres_fields[N_FIELDS];
 
-/* The values of one event while it is put together; qualified names are written into `text`. */
+/* The values of one event while it is put together. */
 struct postgres_draft {
 	struct dis_value v[DIS_VALUES_MAX];
-	size_t n, n_text;
+	size_t n;
 	uint32_t flags;
-	char text[2048];
+	struct sql_qualified qualified;
 };
 
 void postgres_put_text(struct postgres_draft *d, enum postgres_field field, struct bytes text);

@@ -30,8 +30,7 @@ static void follow(struct postgres_state *st, const struct pgsql *s, bool is_unp
 	if (s->effects & PGSQL_FORGETS_ALL)
 		postgres_prepared_clear(&st->prepared);
 	if (s->effects & PGSQL_FORGETS_ONE)
-		postgres_prepared_close(&st->prepared,
-					pgsql_name(s, s->object.name_at, s->object.name_n));
+		postgres_prepared_close(&st->prepared, sql_table_name(&s->object, s->names));
 }
 
 static void put_statement(struct postgres_state *st, struct postgres_draft *d)

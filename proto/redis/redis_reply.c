@@ -6,6 +6,8 @@
  */
 #include "redis_reply.h"
 
+enum { COUNT_DIGITS_MAX = 10 }; /* of a length or count up to 2^32 - 1 */
+
 static struct redis_element fault(enum dis_status status, const char *why)
 {
 	return (struct redis_element){.status = status, .why = why};
@@ -37,9 +39,26 @@ static struct redis_element read_tail(struct redis_reply *r, struct bytes in, si
 	return (struct redis_element){.status = DIS_DONE, .n = 2};
 }
 
+/* What the first bytes of a line give away before it ends: no type, or no number. */
+static const char *check_begin(struct bytes rest)
+{
+	static const char texts[] = "+-:,(#_", numbers[] = "$=!*~%>|";
+	if (rest.n == 0 || memchr(texts, rest.p[0], sizeof(texts) - 1))
+		return NULL;
+	if (!memchr(numbers, rest.p[0], sizeof(numbers) - 1))
+		return "an answer of no known type";
+	size_t n = 1 + (rest.n > 1 && rest.p[1] == '-');
+	while (n < rest.n && n <= COUNT_DIGITS_MAX && rest.p[n] >= '0' && rest.p[n] <= '9')
+		n++;
+	return n < rest.n && rest.p[n] != '\r' ? "a length that is not an exact number" : NULL;
+}
+
 static struct redis_element read_line(struct bytes in, size_t at)
 {
 	const struct bytes rest = bytes_slice(in, at, REDIS_HEAD_MAX);
+	const char *why = check_begin(rest);
+	if (why)
+		return fault(DIS_MALFORMED, why);
 	const size_t lf = bytes_find(rest, '\n'), cr = bytes_find(rest, '\r');
 	if (cr + 1 < lf || (lf < rest.n && cr > lf))
 		return fault(DIS_MALFORMED, "a stray CR or LF in an answer");

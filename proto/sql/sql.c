@@ -129,33 +129,11 @@ bool sql_keep_name(struct sql *s, uint16_t *at, uint8_t *n)
 	return true;
 }
 
-static bool is_same(const struct sql *s, const struct sql_table *a, const struct sql_table *b)
-{
-	return bytes_equal(sql_name(s, a->schema_at, a->schema_n),
-			   sql_name(s, b->schema_at, b->schema_n)) &&
-	       bytes_equal(sql_name(s, a->name_at, a->name_n), sql_name(s, b->name_at, b->name_n));
-}
-
-static bool is_cte(const struct sql *s, const struct sql_table *t)
-{
-	for (size_t i = 0; i < s->n_ctes; i++)
-		if (is_same(s, &s->ctes[i], t))
-			return true;
-	return false;
-}
-
 void sql_add_table(struct sql *s, struct sql_table t)
 {
-	if (is_cte(s, &t))
-		return;
-	for (size_t i = 0; i < s->n_tables; i++)
-		if (is_same(s, &s->tables[i], &t))
-			return;
-	if (s->n_tables == SQL_TABLES_MAX) {
+	if (!sql_table_is_in(&t, s->ctes, s->n_ctes, s->names) &&
+	    !sql_table_add(s->tables, &s->n_tables, t, s->names))
 		sql_doubt(s);
-		return;
-	}
-	s->tables[s->n_tables++] = t;
 }
 
 void sql_drop_tables(struct sql *s)

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a MySQL or MariaDB statement does, as far as its text alone proves it: one verb, and every
- *table and schema that it names. Not a parser of SQL: a tokeniser, and a shallow grammar that knows
- *every position in which a name can be a table's. sql.md says what is proven and what is not.
+ * table and schema that it names. Not a parser of SQL: a tokeniser, and a shallow grammar that
+ * knows every position in which a name can be a table's. sql.md says what is proven and what is
+ * not, and which files of this folder serve PostgreSQL's dialect, too.
  *
  *	bytes --sql_lex.c--> tokens --sql_head.c--> how the statement begins
  *	                            --sql_query.c-> frames: one per open parenthesis
  *
  * All of it is a machine that takes one byte at a time, and its state is plain data, so a statement
- *may come in pieces of any size and be longer than any buffer. What must stay true: the result does
- *not depend on the pieces; a statement that could reach a table that is not in the result says
- *`is_unproven`.
+ * may come in pieces of any size and be longer than any buffer. What must stay true: the result
+ * does not depend on the pieces; a statement that could reach a table that is not in the result
+ * says `is_unproven`.
  */
 #ifndef SQL_SQL_H
 #define SQL_SQL_H
 
 #include "bridgewarden/bytes.h"
+#include "sql/sql_table.h"
 
 enum {
 	SQL_NAME_MAX = 192,  /* 64 characters of at most 3 bytes: the servers' own limit */
 	SQL_TOKEN_MAX = 256, /* of a longer token only the length is known */
-	SQL_TABLES_MAX = 24, /* distinct tables of one statement; more are unproven */
-	SQL_CTES_MAX = 8,    /* names of WITH; later ones count as tables */
 	SQL_NAMES_MAX = 768, /* bytes of all these names */
 	SQL_DEPTH_MAX = 32,  /* parentheses inside each other */
 };
@@ -115,12 +115,6 @@ struct sql_token {
 	uint8_t is_dotted; /* a dot and a name follow at once */
 	uint32_t n;	   /* of the whole token; the text keeps SQL_TOKEN_MAX of it */
 	uint8_t text[SQL_TOKEN_MAX];
-};
-
-/* Offsets in names[]. name_n 0: the schema itself. schema_n 0: the schema in force. */
-struct sql_table {
-	uint16_t schema_at, name_at;
-	uint8_t schema_n, name_n;
 };
 
 /* One open parenthesis, or the statement itself. The states are those of sql_query.c. */

@@ -7,6 +7,7 @@
  * a character set whose bytes below 0x80 are ASCII. Where MySQL and MariaDB, or their versions,
  * read differently, the text is lost: unproven to its end.
  */
+#include "sql/sql_byte.h"
 #include "sql/sql_grammar.h"
 
 enum lex {
@@ -42,20 +43,9 @@ enum lex {
  * from it on. */
 enum { VERSION_TOO_NEW = 50700, VERSION_DIGITS = 5 };
 
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_letter(uint8_t c)
 {
-	const uint8_t l = byte_lower(c);
-	return (l >= 'a' && l <= 'z') || c == '_' || c == '$' || c >= 0x80;
+	return sql_byte_is_letter(c) || c == '$';
 }
 
 static void lose(struct sql *s)
@@ -148,13 +138,13 @@ static void step_other(struct sql *s, uint8_t c)
 
 static bool step_blank(struct sql *s, uint8_t c)
 {
-	if (is_blank(c)) {
+	if (sql_byte_is_blank(c)) {
 		s->is_adjacent = 0;
 	} else if (is_letter(c)) {
 		check_letter(s, c);
 		begin(s, SQL_T_WORD, L_WORD);
 		put(s, c);
-	} else if (is_digit(c)) {
+	} else if (sql_byte_is_digit(c)) {
 		begin(s, SQL_T_NUMBER, L_DIGITS);
 		put(s, c);
 	} else if (c == ';' && !s->is_lost) {
@@ -174,7 +164,7 @@ static bool step_word(struct sql *s, uint8_t c)
 		s->lex = L_WORD_DOT;
 		return true;
 	}
-	if (!is_letter(c) && !is_digit(c)) {
+	if (!is_letter(c) && !sql_byte_is_digit(c)) {
 		end(s);
 		return false;
 	}
@@ -187,7 +177,7 @@ static bool step_word(struct sql *s, uint8_t c)
  * LIMIT. */
 static bool step_word_dot(struct sql *s, uint8_t c)
 {
-	s->token.is_dotted = is_letter(c) || is_digit(c);
+	s->token.is_dotted = is_letter(c) || sql_byte_is_digit(c);
 	end(s);
 	s->lex = L_DOT;
 	return false;
@@ -197,7 +187,7 @@ static bool step_word_dot(struct sql *s, uint8_t c)
  * never written. */
 static bool step_digits(struct sql *s, uint8_t c)
 {
-	if (is_digit(c)) {
+	if (sql_byte_is_digit(c)) {
 		put(s, c);
 	} else if (c == '.') {
 		put(s, c);
@@ -218,7 +208,7 @@ static bool step_digits(struct sql *s, uint8_t c)
 
 static bool step_exponent(struct sql *s, uint8_t c)
 {
-	if (is_digit(c)) {
+	if (sql_byte_is_digit(c)) {
 		s->lex = L_NUMBER;
 	} else if (s->lex == L_EXPONENT && (c == '+' || c == '-')) {
 		s->lex = L_SIGN;
@@ -237,7 +227,7 @@ static bool step_exponent(struct sql *s, uint8_t c)
 
 static bool step_number(struct sql *s, uint8_t c)
 {
-	if (is_digit(c) || ((c == '-' || c == '+') && byte_lower(s->quote) == 'e')) {
+	if (sql_byte_is_digit(c) || ((c == '-' || c == '+') && byte_lower(s->quote) == 'e')) {
 		put(s, c);
 		s->quote = c;
 		return true;
@@ -258,13 +248,13 @@ static bool step_number(struct sql *s, uint8_t c)
 static bool step_dot(struct sql *s, uint8_t c)
 {
 	const bool after_name = s->previous_kind == SQL_T_WORD || s->previous_kind == SQL_T_QUOTED;
-	if (is_digit(c) && !(after_name && s->is_adjacent)) {
+	if (sql_byte_is_digit(c) && !(after_name && s->is_adjacent)) {
 		begin(s, SQL_T_NUMBER, L_NUMBER);
 		s->quote = 0;
 		return false;
 	}
 	punct(s, '.');
-	if (is_digit(c))
+	if (sql_byte_is_digit(c))
 		begin(s, SQL_T_WORD, L_WORD);
 	return false;
 }
@@ -275,7 +265,7 @@ static bool step_at(struct sql *s, uint8_t c)
 		put(s, c);
 		return true;
 	}
-	if ((is_letter(c) && c < 0x80) || is_digit(c) || c == '.') {
+	if ((is_letter(c) && c < 0x80) || sql_byte_is_digit(c) || c == '.') {
 		put(s, c);
 		s->lex = L_VAR;
 		return true;
@@ -319,7 +309,7 @@ static bool step_dashes(struct sql *s, uint8_t c)
 		s->lex = L_DASHES;
 		return true;
 	}
-	if (s->lex == L_DASHES && (is_blank(c) || c < ' ' || c == 0x7f)) {
+	if (s->lex == L_DASHES && (sql_byte_is_blank(c) || c < ' ' || c == 0x7f)) {
 		s->lex = c == '\n' ? L_BLANK : L_LINE;
 		s->is_adjacent = 0;
 		return true;
@@ -361,7 +351,7 @@ static bool step_block(struct sql *s, uint8_t c, enum lex inside)
 
 static bool step_version(struct sql *s, uint8_t c)
 {
-	if (is_digit(c) && s->version_n <= VERSION_DIGITS) {
+	if (sql_byte_is_digit(c) && s->version_n <= VERSION_DIGITS) {
 		s->version = s->version * 10 + (c - '0');
 		s->version_n++;
 		return true;

@@ -2,11 +2,12 @@
 /* CREATE, ALTER, DROP, RENAME, TRUNCATE, and what may follow a table in the statements that are no
  * queries. */
 #include "sql/sql_head.h"
+#include "sql/sql_list.h"
 
 /* Engines that keep their rows in the table itself. Others reach files, other tables or other
  * servers. */
-static const char *const own_engines[] = {"innodb",  "myisam", "aria",	     "memory",	"heap",
-					  "archive", "ndb",    "ndbcluster", "rocksdb", "xtradb"};
+static const char *const own_engines[] = {"archive", "aria", "heap",	   "innodb",  "memory",
+					  "myisam",  "ndb",  "ndbcluster", "rocksdb", "xtradb"};
 
 enum { OBJECT_WORDS_MAX = 24 }; /* of a CREATE before the kind of object */
 
@@ -112,10 +113,7 @@ static void on_engine(struct sql *s)
 {
 	if (sql_is_punct(s, '='))
 		return;
-	bool is_own = false;
-	for (size_t i = 0; i < sizeof(own_engines) / sizeof(own_engines[0]); i++)
-		is_own |= bytes_is_nocase(sql_text(s), own_engines[i]);
-	if (!is_own)
+	if (!SQL_LIST_HAS(own_engines, sql_text(s)))
 		sql_doubt(s);
 	resume(s);
 }

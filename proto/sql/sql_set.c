@@ -4,9 +4,11 @@
  * and sql_mode. Only values that keep the tokeniser right are proven; after any other, nothing is.
  */
 #include "sql/sql_head.h"
+#include "sql/sql_list.h"
 
 /* Quotes, backslashes and comments mean the same under these. */
 static const char *const safe_modes[] = {"allow_invalid_dates",
+					 "default",
 					 "empty_string_is_null",
 					 "error_for_division_by_zero",
 					 "high_not_precedence",
@@ -32,8 +34,7 @@ static const char *const safe_modes[] = {"allow_invalid_dates",
 					 "strict_trans_tables",
 					 "time_round_fractional",
 					 "time_truncate_fractional",
-					 "traditional",
-					 "default"};
+					 "traditional"};
 
 /* Every byte below 0x80 is the ASCII character, wherever it stands. Not so in gbk, big5, sjis, ucs2
  * ... */
@@ -41,16 +42,6 @@ static const char *const utf8_charsets[] = {"utf8", "utf8mb3", "utf8mb4"};
 static const char *const byte_charsets[] = {"ascii",  "binary", "cp1250", "cp1251",
 					    "cp1256", "cp1257", "koi8r",  "koi8u",
 					    "latin1", "latin2", "latin5", "latin7"};
-
-#define SQL_N(a) (sizeof(a) / sizeof((a)[0]))
-
-static bool is_one_of(struct bytes text, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (bytes_is_nocase(text, list[i]))
-			return true;
-	return false;
-}
 
 static void lose(struct sql *s)
 {
@@ -71,8 +62,7 @@ static void on_mode(struct sql *s)
 	struct bytes rest = sql_text(s);
 	while (is_safe && rest.n) {
 		const size_t at = bytes_find(rest, ',');
-		is_safe = at == 0 ||
-			  is_one_of(bytes_slice(rest, 0, at), safe_modes, SQL_N(safe_modes));
+		is_safe = at == 0 || SQL_LIST_HAS(safe_modes, bytes_slice(rest, 0, at));
 		rest = bytes_from(rest, at + 1);
 	}
 	if (!is_safe)
@@ -86,10 +76,10 @@ static void on_charset(struct sql *s)
 		return;
 	const struct bytes text = sql_text(s);
 	s->effects &= (uint8_t) ~(SQL_SETS_UTF8 | SQL_SETS_BYTES);
-	if (is_value(s) && is_one_of(text, utf8_charsets, SQL_N(utf8_charsets)))
+	if (is_value(s) && SQL_LIST_HAS(utf8_charsets, text))
 		s->effects |= SQL_SETS_UTF8;
-	else if (is_value(s) && (is_one_of(text, byte_charsets, SQL_N(byte_charsets)) ||
-				 sql_is_word(s, SQL_W_DEFAULT)))
+	else if (is_value(s) &&
+		 (SQL_LIST_HAS(byte_charsets, text) || sql_is_word(s, SQL_W_DEFAULT)))
 		s->effects |= SQL_SETS_BYTES;
 	else
 		lose(s);

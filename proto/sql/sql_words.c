@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two sorted tables. The second is an allow-list: a name that is missing here makes statements that
- * call it unproven, since a function that somebody stored in the database may read any table.
- * Functions of the servers that reach files, sequences or other statements are left out on purpose.
+ * Two lists. The second is an allow-list: a name that is missing here makes statements that call it
+ * unproven, since a function that somebody stored in the database may read any table. Functions of
+ * the servers that reach files, sequences or other statements are left out on purpose.
  *
- * clang-format is off for the second table: one word per line would make it the longest file here.
+ * clang-format is off for the second list: one word per line would make it the longest file here.
  */
-#include "sql_words.h"
+#include "sql/sql_words.h"
 
-#define SQL_WORD_ROW(name, text, reserved) {text, SQL_W_##name, reserved},
-static const struct {
-	const char *text;
-	uint8_t word, is_reserved;
-} words[] = {SQL_WORDS(SQL_WORD_ROW)};
-#undef SQL_WORD_ROW
+#include "sql/sql_list.h"
 
-_Static_assert(sizeof(words) / sizeof(words[0]) == SQL_N_WORDS - 1, "row n is word n + 1");
+#define SQL_WORD_TEXT(name, text, reserved) text,
+static const char *const words[] = {SQL_WORDS(SQL_WORD_TEXT)};
+#undef SQL_WORD_TEXT
+
+#define SQL_WORD_RESERVED(name, text, reserved) reserved,
+static const bool is_reserved[] = {SQL_WORDS(SQL_WORD_RESERVED)};
+#undef SQL_WORD_RESERVED
+
+_Static_assert(SQL_LIST_LENGTH(words) == SQL_N_WORDS - 1, "row n is word n + 1");
 _Static_assert(SQL_N_WORDS <= 255, "a word is kept in a uint8_t");
 
 /* clang-format off */
@@ -92,66 +95,28 @@ static const char *const callables[] = {
 
 static const char *const from_takers[] = {"extract", "mid", "substr", "substring", "trim"};
 
-/* <0, 0, >0 as text sorts before, at or after the lower-case word. */
-static int compare(struct bytes text, const char *word)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		const int difference = (int)byte_lower(text.p[i]) - (int)(uint8_t)word[i];
-		if (difference != 0)
-			return difference; /* also where the word ends: no text compares equal to
-					      NUL */
-		if (!word[i])
-			return 1;
-	}
-	return word[text.n] ? -1 : 0;
-}
-
 enum sql_word sql_word_find(struct bytes text)
 {
-	size_t low = 0, high = sizeof(words) / sizeof(words[0]);
-	while (low < high) {
-		const size_t middle = (low + high) / 2;
-		const int order = compare(text, words[middle].text);
-		if (order == 0)
-			return (enum sql_word)words[middle].word;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return SQL_W_NONE;
+	const size_t at = sql_list_find(text, words, SQL_LIST_LENGTH(words));
+	return at == SQL_LIST_LENGTH(words) ? SQL_W_NONE : (enum sql_word)(at + 1);
 }
 
 const char *sql_word_text(enum sql_word word)
 {
-	return word == SQL_W_NONE ? "" : words[word - 1].text;
+	return word == SQL_W_NONE ? "" : words[word - 1];
 }
 
 bool sql_word_is_reserved(enum sql_word word)
 {
-	return word != SQL_W_NONE && words[word - 1].is_reserved;
+	return word != SQL_W_NONE && is_reserved[word - 1];
 }
 
 bool sql_word_is_callable(struct bytes text)
 {
-	size_t low = 0, high = sizeof(callables) / sizeof(callables[0]);
-	while (low < high) {
-		const size_t middle = (low + high) / 2;
-		const int order = compare(text, callables[middle]);
-		if (order == 0)
-			return true;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return false;
+	return SQL_LIST_HAS(callables, text);
 }
 
 bool sql_word_takes_from(struct bytes text)
 {
-	for (size_t i = 0; i < sizeof(from_takers) / sizeof(from_takers[0]); i++)
-		if (bytes_is_nocase(text, from_takers[i]))
-			return true;
-	return false;
+	return SQL_LIST_HAS(from_takers, text);
 }

@@ -141,13 +141,13 @@
 	X(TABLES, "tables", 0) \
 	X(TEMPORARY, "temporary", 0) \
 	X(TO, "to", 1) \
-	X(TRANSACTION, "transacti" "on", 0) \
-	X(TRIGGER, "trig" "ger", 1) \
+	X(TRANSACTION, "transaction", 0) \
+	X(TRIGGER, "trigger", 1) \
 	X(TRIGGERS, "triggers", 0) \
 	X(TRUNCATE, "truncate", 0) \
 	X(UNINSTALL, "uninstall", 0) \
 	X(UNION, "union", 1) \
-	X(UNIQUE, "u" "n" "i" "q" "u" "e", 1) \
+	X(UNIQUE, "unique", 1) \
 	X(UNLOCK, "unlock", 1) \
 	X(UPDATE, "update", 1) \
 	X(USE, "use", 1) \

@@ -15,6 +15,8 @@ static const struct {
 } caps[] = {
 	{COUNTER_FLOWS_FULL, "new connections were refused; raise engine.max_flows"},
 	{COUNTER_HELD_FULL, "segments were dropped and come again; raise engine.max_held_bytes"},
+	{COUNTER_HELD_EVICTED,
+	 "connections that stood still were ended for their memory; raise engine.max_held_bytes"},
 	{COUNTER_EVENTS_LOST,
 	 "records were lost, verdicts were not; log less, or write to a faster disk"},
 	{COUNTER_ENOBUFS, "packets were dropped before they came up; raise engine.queue_length"},

@@ -16,6 +16,7 @@
 
 enum {
 	SWEEP_PER_TICK = 1024,
+	SWEEP_WHEN_SHORT = 16 * SWEEP_PER_TICK,
 	EVICT_LOOK = 64, /* flows that a newcomer looks at when the table is full */
 };
 
@@ -178,6 +179,14 @@ static struct flow_key key_of(const struct packet *p)
 	return key;
 }
 
+/* Nobody took the answer to its SYN: what a SYN flood leaves of a server that answers. A side that
+ * took it says a window (tcp_begin_half says which edge stands before that). */
+static bool is_half_open(const struct flow *f)
+{
+	const struct half *answer = &f->half[1];
+	return f->tcp == FLOW_TCP_OPEN && answer->is_tracked && answer->edge == answer->isn + 2;
+}
+
 /* Forgotten, it is judged anew if it lives: what nobody answered (THREATS T67), what is over or
  * refused, and what passes because of its addresses alone. */
 static bool is_dispensable(const struct worker *w, const struct flow *f)
@@ -186,7 +195,8 @@ static bool is_dispensable(const struct worker *w, const struct flow *f)
 		return true;
 	if (w->settings->midstream == VERDICT_ALLOW)
 		return false; /* whatever is forgotten would pass unjudged */
-	return f->phase == FLOW_DENIED || f->tcp == FLOW_TCP_SYN_SENT || f->tcp == FLOW_TCP_CLOSED;
+	return f->phase == FLOW_DENIED || f->tcp == FLOW_TCP_SYN_SENT ||
+	       f->tcp == FLOW_TCP_CLOSED || is_half_open(f);
 }
 
 static bool make_room(struct worker *w)
@@ -708,6 +718,9 @@ static void waited_long_enough(struct worker *w, struct flow *f)
 		settle(NULL, w, f, INSPECT_DENY);
 		return;
 	}
+	/* Both sides closed without a word: nobody waits for anything. */
+	if (f->tcp == FLOW_TCP_CLOSED)
+		return;
 	/* The mark of what passes now is of the epoch of now. */
 	if (f->generation != w->settings->generation)
 		refresh(NULL, w, f);
@@ -754,25 +767,53 @@ static uint64_t idle_limit(const struct flow *f)
 	return 5 * DAYS; /* as long as the kernel remembers an established connection */
 }
 
+static bool memory_is_short(const struct worker *w)
+{
+	const struct chunk_pool *pool = &w->shard.chunks;
+	return pool->n_used > pool->n_chunks - pool->n_chunks / 4;
+}
+
+/* Keeps bytes of unfinished units or for resends, and has not moved for as long as a hold may last.
+ * Where memory is short a crowd of those would stop everybody else. */
+static bool is_hoarding(const struct worker *w, const struct flow *f)
+{
+	bool is_followed = f->phase == FLOW_IDENTIFYING || f->phase == FLOW_INSPECTING;
+	return is_followed && f->is_enforced && f->half[0].kept + f->half[1].kept > 0 &&
+	       w->now.mono_ns - f->seen_ns > w->setup.hold_timeout_ns;
+}
+
+static void evict_hoarder(struct worker *w, struct flow *f)
+{
+	counter_inc(w->setup.counters, COUNTER_HELD_EVICTED);
+	deny_connection(w, f, REASON_MEMORY);
+	settle(NULL, w, f, INSPECT_DENY);
+}
+
 /* What the heap of deadlines had no room for is found here. */
 static void sweep_flow(struct worker *w, struct flow *f)
 {
-	bool is_over = w->now.mono_ns - f->seen_ns > idle_limit(f);
+	/* A new connection of the tuple may wait for its answer in the record of the older one. */
+	uint64_t seen_ns = f->pending.seen_ns > f->seen_ns ? f->pending.seen_ns : f->seen_ns;
+	bool is_over = w->now.mono_ns - seen_ns > idle_limit(f);
 	bool is_due = f->deadline_ns != 0 && f->deadline_ns <= w->now.mono_ns;
-	if (f->phase == FLOW_FREE || (!is_over && !is_due))
+	bool is_hoard = memory_is_short(w) && is_hoarding(w, f);
+	if (f->phase == FLOW_FREE || (!is_over && !is_due && !is_hoard))
 		return;
 	flow_begin(&w->shard, f);
 	if (is_over)
 		flow_close(w, f, FLOW_END_TIMEOUT);
-	else
+	else if (is_due)
 		waited_long_enough(w, f);
+	else
+		evict_hoarder(w, f);
 	end_turn(w, f);
 }
 
 static void sweep(struct worker *w)
 {
 	uint32_t used = atomic_load_explicit(&w->shard.header->high_water, memory_order_relaxed);
-	for (uint32_t n = used < SWEEP_PER_TICK ? used : SWEEP_PER_TICK; n > 0; n--) {
+	uint32_t most = memory_is_short(w) ? SWEEP_WHEN_SHORT : SWEEP_PER_TICK;
+	for (uint32_t n = used < most ? used : most; n > 0; n--) {
 		if (w->sweep >= used)
 			w->sweep = 0;
 		sweep_flow(w, &w->shard.flows[w->sweep++]);

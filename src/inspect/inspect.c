@@ -6,7 +6,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum { IDENTIFY_MAX = 16 * 1024 }; /* bytes of one half that may come before somebody claims them */
+enum {
+	IDENTIFY_MAX = 16 * 1024, /* bytes of one half that may come before somebody claims them */
+	GUESS_MIN = 14, /* fewer fit too many: a length and a number begin with any two bytes */
+};
 
 /* One call of a dissector: what its events led to. */
 struct call {
@@ -323,7 +326,7 @@ static enum inspect_status not_what_was_allowed(struct inspect *in, struct flow 
 {
 	uint64_t others = f->others;
 	uint8_t found = probe_set(in, f, &others, dir, slice);
-	if (found == POLICY_APP_NONE)
+	if (found == POLICY_APP_NONE && slice.n >= GUESS_MIN)
 		found = only_one(others); /* the first bytes fit nobody else */
 	const char *name = found == POLICY_APP_NONE ? NULL : dissectors[found]->name;
 	enum reason reason = f->is_enforced ? REASON_WRONG_PROTOCOL : REASON_UNIDENTIFIED;

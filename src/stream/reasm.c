@@ -175,11 +175,13 @@ static void advance(struct chunk_pool *pool, struct half *h)
 }
 
 /* What a half may take of the pool: less, the less is left, so that no crowd of connections takes
- * all of it from the others. What fills a gap always finds room that early segments cannot take. */
+ * all of it from the others. Half of the pool is out of the reach of early segments, however many
+ * connections send them: it is for what comes in order, and for what fills a gap. */
 static uint32_t limit_of(const struct chunk_pool *pool, bool is_early)
 {
-	uint64_t left = (uint64_t)(pool->n_chunks - pool->n_used) * CHUNK_BYTES;
-	uint64_t share = is_early ? left / 8 : left / 2;
+	uint32_t n_left = pool->n_chunks - pool->n_used, kept_back = pool->n_chunks / 2;
+	uint32_t n_early = n_left > kept_back ? n_left - kept_back : 0;
+	uint64_t share = (uint64_t)(is_early ? n_early / 8 : n_left / 2) * CHUNK_BYTES;
 	uint64_t most = is_early ? REASM_KEPT_MAX / 2 : REASM_KEPT_MAX;
 	return (uint32_t)(share < most ? share : most);
 }

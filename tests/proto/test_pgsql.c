@@ -4,17 +4,14 @@
  * place; all must agree. A NULL list of tables: the statement must not be proven. Every row with
  * tables was tried on PostgreSQL 15, and no table that it touches is missing. Also: refusals.
  */
-#include <check.h>
+#include "sql_rows.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bridgewarden/dissect.h"
 #include "postgres/pgsql.h"
 #include "postgres/pgsql_words.h"
-
-struct row {
-	const char *text, *verb, *tables;
-};
 
 /* clang-format off */
 static const struct row rows[] = {
@@ -290,49 +287,24 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-enum {
-	N_ROWS = sizeof(rows) / sizeof(rows[0]),
-	TABLES_ROOM = PGSQL_TABLES_MAX * (2 * PGSQL_NAME_MAX + 2) + 1,
-};
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static void list_tables(const struct pgsql *s, char *out, size_t room)
+static struct found found_in(const struct pgsql *s)
 {
-	size_t n = 0;
-	out[0] = '\0';
-	for (size_t i = 0; i < s->n_tables; i++) {
-		const struct pgsql_table *t = &s->tables[i];
-		const struct bytes schema = pgsql_name(s, t->schema_at, t->schema_n);
-		const struct bytes name = pgsql_name(s, t->name_at, t->name_n);
-		n += (size_t)snprintf(out + n, room - n, "%s%.*s%s%.*s", i ? " " : "",
-				      (int)schema.n, (const char *)schema.p, schema.n ? "." : "",
-				      (int)name.n, (const char *)name.p);
-		if (n >= room)
-			abort(); /* cannot be: TABLES_ROOM holds the most there can be */
-	}
-}
-
-static void check_row(const struct row *row, const struct pgsql *s)
-{
-	char tables[TABLES_ROOM];
-	list_tables(s, tables, sizeof(tables));
-	ck_assert_msg(s->has_token, "%s: empty", row->text);
-	ck_assert_msg(strcmp(pgsql_verb_words[s->verb], row->verb) == 0, "%s: verb %s", row->text,
-		      pgsql_verb_words[s->verb]);
-	ck_assert_msg(s->is_unproven == (row->tables == NULL), "%s: unproven %d", row->text,
-		      s->is_unproven);
-	if (row->tables)
-		ck_assert_msg(strcmp(tables, row->tables) == 0, "%s: tables '%s'", row->text,
-			      tables);
+	return (struct found){.verb = pgsql_verb_words[s->verb],
+			      .has_token = s->has_token,
+			      .is_unproven = s->is_unproven,
+			      .tables = s->tables,
+			      .n_tables = s->n_tables,
+			      .names = s->names};
 }
 
 /* The first statement, shown in two pieces, or (cut SIZE_MAX) byte by byte. */
 static void read_cut(struct pgsql *s, struct bytes text, size_t cut)
 {
 	pgsql_init(s, true);
-	for (size_t at = 0; at < text.n && !s->is_end;) {
-		const size_t n = cut == SIZE_MAX ? 1 : at < cut ? cut - at : text.n - at;
-		at += pgsql_feed(s, bytes_slice(text, at, n));
-	}
+	for (size_t at = 0; at < text.n && !s->is_end;)
+		at += pgsql_feed(s, rows_piece(text, at, cut));
 	if (!s->is_end)
 		pgsql_finish(s);
 }
@@ -344,10 +316,10 @@ START_TEST(reads_statements_however_they_are_cut)
 	struct pgsql s;
 	for (size_t cut = 0; cut <= text.n; cut++) {
 		read_cut(&s, text, cut);
-		check_row(row, &s);
+		rows_check(row, found_in(&s));
 	}
 	read_cut(&s, text, SIZE_MAX);
-	check_row(row, &s);
+	rows_check(row, found_in(&s));
 }
 END_TEST
 
@@ -355,22 +327,13 @@ START_TEST(bounds_what_it_remembers)
 {
 	static char text[200000];
 	struct pgsql s;
-	size_t n = (size_t)snprintf(text, sizeof(text), "SELECT 1 FROM t0");
-	for (int i = 1; i <= PGSQL_TABLES_MAX; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, ", t%d", i);
-	read_cut(&s, bytes_of(text, n), n);
+	read_cut(&s, rows_many_tables(text, sizeof(text)), 0);
 	ck_assert(s.is_unproven);
-	n = (size_t)snprintf(text, sizeof(text), "SELECT ");
-	memset(text + n, '(', sizeof(text) - n);
-	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	read_cut(&s, rows_long(text, sizeof(text), "SELECT ", "("), 0);
 	ck_assert(s.is_unproven);
-	memset(text + n, 'a', sizeof(text) - n);
-	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	read_cut(&s, rows_long(text, sizeof(text), "SELECT ", "a"), 0);
 	ck_assert(!s.is_unproven);
-	n = (size_t)snprintf(text, sizeof(text), "SELECT /*");
-	for (size_t i = 0; n < sizeof(text) - 1; i++)
-		text[n++] = "/*"[i % 2];
-	read_cut(&s, bytes_of(text, n), 0);
+	read_cut(&s, rows_long(text, sizeof(text), "SELECT /*", "/*"), 0);
 	ck_assert(s.is_unproven);
 }
 END_TEST
@@ -522,14 +485,15 @@ static void print_text(struct bytes text)
 	struct pgsql s;
 	pgsql_init(&s, true);
 	do {
-		char tables[TABLES_ROOM];
+		char tables[ROWS_TABLES_ROOM];
 		text = bytes_from(text, pgsql_feed(&s, text));
 		if (!s.is_end)
 			pgsql_finish(&s);
-		list_tables(&s, tables, sizeof(tables));
+		const struct found found = found_in(&s);
+		rows_list(&found, tables);
 		if (s.has_token)
-			printf("%s %s%s%s\t", pgsql_verb_words[s.verb],
-			       s.is_unproven ? "unproven" : "proven", *tables ? " " : "", tables);
+			printf("%s %s%s%s\t", found.verb, s.is_unproven ? "unproven" : "proven",
+			       *tables ? " " : "", tables);
 		pgsql_next(&s);
 	} while (text.n);
 	printf("\n");
@@ -563,9 +527,5 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, says_nothing_while_a_reply_is_outstanding);
 	tcase_add_test(tcase, says_nothing_to_a_cancellation);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rows_run(suite);
 }

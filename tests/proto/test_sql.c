@@ -3,16 +3,12 @@
  * The tokeniser and its grammar as a table of statements. Every row is read whole, byte by byte,
  * and cut at every place; all must agree. A NULL list of tables: the statement must not be proven.
  */
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "sql_rows.h"
 
 #include "sql/sql.h"
+#include "sql/sql_event.h"
+#include "sql/sql_list.h"
 #include "sql/sql_words.h"
-
-struct row {
-	const char *text, *verb, *tables;
-};
 
 /* clang-format off */
 static const struct row rows[] = {
@@ -195,44 +191,22 @@ static const struct row rows[] = {
 
 enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-/* The tables as "a b.c d." in the order in which the statement names them. */
-static void list_tables(const struct sql *s, char *out, size_t room)
+static struct found found_in(const struct sql *s)
 {
-	size_t n = 0;
-	out[0] = '\0';
-	for (size_t i = 0; i < s->n_tables; i++) {
-		const struct sql_table *t = &s->tables[i];
-		const struct bytes schema = sql_name(s, t->schema_at, t->schema_n);
-		const struct bytes name = sql_name(s, t->name_at, t->name_n);
-		n += (size_t)snprintf(out + n, room - n, "%s%.*s%s%.*s", i ? " " : "",
-				      (int)schema.n, (const char *)schema.p, schema.n ? "." : "",
-				      (int)name.n, (const char *)name.p);
-		ck_assert_uint_lt(n, room);
-	}
-}
-
-static void check_row(const struct row *row, const struct sql *s)
-{
-	char tables[512];
-	list_tables(s, tables, sizeof(tables));
-	ck_assert_msg(s->has_token, "%s: empty", row->text);
-	ck_assert_msg(strcmp(sql_verb_words[s->verb], row->verb) == 0, "%s: verb %s", row->text,
-		      sql_verb_words[s->verb]);
-	ck_assert_msg(s->is_unproven == (row->tables == NULL), "%s: unproven %d", row->text,
-		      s->is_unproven);
-	if (row->tables)
-		ck_assert_msg(strcmp(tables, row->tables) == 0, "%s: tables '%s'", row->text,
-			      tables);
+	return (struct found){.verb = sql_verb_words[s->verb],
+			      .has_token = s->has_token,
+			      .is_unproven = s->is_unproven,
+			      .tables = s->tables,
+			      .n_tables = s->n_tables,
+			      .names = s->names};
 }
 
 /* The first statement, shown in two pieces, or (cut SIZE_MAX) byte by byte. */
 static void read_cut(struct sql *s, struct bytes text, size_t cut)
 {
 	sql_init(s, true);
-	for (size_t at = 0; at < text.n && !s->is_end;) {
-		const size_t n = cut == SIZE_MAX ? 1 : at < cut ? cut - at : text.n - at;
-		at += sql_feed(s, bytes_slice(text, at, n));
-	}
+	for (size_t at = 0; at < text.n && !s->is_end;)
+		at += sql_feed(s, rows_piece(text, at, cut));
 	if (!s->is_end)
 		sql_finish(s);
 }
@@ -244,10 +218,10 @@ START_TEST(reads_statements_however_they_are_cut)
 	struct sql s;
 	for (size_t cut = 0; cut <= text.n; cut++) {
 		read_cut(&s, text, cut);
-		check_row(row, &s);
+		rows_check(row, found_in(&s));
 	}
 	read_cut(&s, text, SIZE_MAX);
-	check_row(row, &s);
+	rows_check(row, found_in(&s));
 }
 END_TEST
 
@@ -289,22 +263,14 @@ END_TEST
 START_TEST(bounds_what_it_remembers)
 {
 	static char text[200000];
-	size_t n = (size_t)snprintf(text, sizeof(text), "SELECT 1 FROM t0");
-	for (int i = 1; i <= SQL_TABLES_MAX; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, ", t%d", i);
 	struct sql s;
-	read_cut(&s, bytes_of(text, n), n);
+	read_cut(&s, rows_many_tables(text, sizeof(text)), 0);
 	ck_assert(s.is_unproven);
-	n = (size_t)snprintf(text, sizeof(text), "SELECT ");
-	memset(text + n, '(', sizeof(text) - n);
-	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	read_cut(&s, rows_long(text, sizeof(text), "SELECT ", "("), 0);
 	ck_assert(s.is_unproven);
-	memset(text + n, 'a', sizeof(text) - n);
-	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	read_cut(&s, rows_long(text, sizeof(text), "SELECT ", "a"), 0);
 	ck_assert(!s.is_unproven);
-	n = (size_t)snprintf(text, sizeof(text), "TABLE ");
-	memset(text + n, 'a', sizeof(text) - n);
-	read_cut(&s, bytes_of(text, sizeof(text)), 0);
+	read_cut(&s, rows_long(text, sizeof(text), "TABLE ", "a"), 0);
 	ck_assert(s.is_unproven);
 }
 END_TEST
@@ -338,6 +304,48 @@ START_TEST(finds_words_in_any_case)
 }
 END_TEST
 
+/* The first, the last, one between; a word cut or continued, and a NUL, are others. */
+START_TEST(finds_a_word_in_a_list)
+{
+	static const char *const list[] = {"a", "a_b", "ab", "abc", "z"};
+	static const struct {
+		const char *text;
+		size_t n, at;
+	} cases[] = {{"a", 1, 0},  {"A_b", 3, 1}, {"ABC", 3, 3},  {"z", 1, 4},
+		     {"", 0, 5},   {"a_", 2, 5},  {"abcd", 4, 5}, {"b", 1, 5},
+		     {"zz", 2, 5}, {"0", 1, 5},	  {"a\0", 2, 5},  {"ab\0c", 4, 5}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_uint_eq(sql_list_find(bytes_of(cases[i].text, cases[i].n), list,
+						SQL_LIST_LENGTH(list)),
+				  cases[i].at);
+	ck_assert_uint_eq(sql_list_find(bytes_str("a"), list, 0), 0);
+	ck_assert(SQL_LIST_HAS(list, bytes_str("Ab")));
+	ck_assert(!SQL_LIST_HAS(list, bytes_str("Ac")));
+}
+END_TEST
+
+START_TEST(says_when_an_event_has_no_room)
+{
+	static struct sql_qualified q;
+	static struct dis_value v[DIS_VALUES_MAX];
+	static const char long_name[sizeof(q.text)];
+	const struct bytes schema = bytes_str("ab"), name = bytes_str("c");
+	ck_assert_uint_eq(sql_event_qualify(&q, schema, bytes_of(long_name, sizeof(q.text) - 2)).n,
+			  0);
+	ck_assert(bytes_is(sql_event_qualify(&q, schema, name), "ab.c"));
+	for (size_t n = 2; n <= sizeof(q.text) / 4; n++)
+		ck_assert(bytes_is(sql_event_qualify(&q, schema, name), "ab.c"));
+	ck_assert_uint_eq(sql_event_qualify(&q, schema, name).n, 0);
+	size_t n = 0;
+	while (n < DIS_VALUES_MAX)
+		ck_assert(sql_event_put_text(v, &n, 1, name));
+	ck_assert(!sql_event_put_text(v, &n, 1, name));
+	ck_assert(sql_event_put_text(v, &n, 1, bytes_str("")));
+	ck_assert_uint_eq(n, DIS_VALUES_MAX);
+	ck_assert(sql_event_has(v, n, 1, name) && !sql_event_has(v, n, 2, name));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sql");
@@ -348,10 +356,8 @@ int main(void)
 	tcase_add_test(tcase, bounds_what_it_remembers);
 	tcase_add_test(tcase, does_not_prove_letters_of_an_unknown_character_set);
 	tcase_add_test(tcase, finds_words_in_any_case);
+	tcase_add_test(tcase, finds_a_word_in_a_list);
+	tcase_add_test(tcase, says_when_an_event_has_no_room);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	const int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rows_run(suite);
 }

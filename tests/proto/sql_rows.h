@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the tables of statements of test_sql.c and test_pgsql.c have in common: a row, what a
+ * dialect found in a text, and how the two are compared.
+ *
+ * Used by one translation unit each, hence static inline.
+ */
+#ifndef SQL_ROWS_H
+#define SQL_ROWS_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sql/sql_table.h"
+
+/* A NULL list of tables: the statement must not be proven. */
+struct row {
+	const char *text, *verb, *tables;
+};
+
+struct found {
+	const char *verb;
+	bool has_token, is_unproven;
+	const struct sql_table *tables;
+	size_t n_tables;
+	const uint8_t *names;
+};
+
+/* The most that a list of tables can be: every name as long as its length can say. */
+enum { ROWS_TABLES_ROOM = SQL_TABLES_MAX * (2 * UINT8_MAX + 2) + 1 };
+
+/* The tables as "a b.c d." in the order in which the statement names them. */
+static inline void rows_list(const struct found *f, char out[ROWS_TABLES_ROOM])
+{
+	size_t n = 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < f->n_tables; i++) {
+		const struct bytes schema = sql_table_schema(&f->tables[i], f->names);
+		const struct bytes name = sql_table_name(&f->tables[i], f->names);
+		n += (size_t)snprintf(out + n, ROWS_TABLES_ROOM - n, "%s%.*s%s%.*s", i ? " " : "",
+				      (int)schema.n, (const char *)schema.p, schema.n ? "." : "",
+				      (int)name.n, (const char *)name.p);
+		if (n >= ROWS_TABLES_ROOM)
+			abort(); /* cannot be, see there */
+	}
+}
+
+static inline void rows_check(const struct row *row, struct found f)
+{
+	char tables[ROWS_TABLES_ROOM];
+	rows_list(&f, tables);
+	ck_assert_msg(f.has_token, "%s: empty", row->text);
+	ck_assert_msg(strcmp(f.verb, row->verb) == 0, "%s: verb %s", row->text, f.verb);
+	ck_assert_msg(f.is_unproven == (row->tables == NULL), "%s: unproven %d", row->text,
+		      f.is_unproven);
+	if (row->tables)
+		ck_assert_msg(strcmp(tables, row->tables) == 0, "%s: tables '%s'", row->text,
+			      tables);
+}
+
+/* What to show next of a text that is shown in two pieces, or (cut SIZE_MAX) byte by byte. */
+static inline struct bytes rows_piece(struct bytes text, size_t at, size_t cut)
+{
+	return bytes_slice(text, at, cut == SIZE_MAX ? 1 : at < cut ? cut - at : text.n - at);
+}
+
+/* ---------------------------------------------------------------- texts that are too much */
+
+static inline struct bytes rows_many_tables(char *text, size_t room)
+{
+	size_t n = (size_t)snprintf(text, room, "SELECT 1 FROM t0");
+	for (int i = 1; i <= SQL_TABLES_MAX; i++)
+		n += (size_t)snprintf(text + n, room - n, ", t%d", i);
+	return bytes_of(text, n);
+}
+
+/* `begin`, then `again` over and over. */
+static inline struct bytes rows_long(char *text, size_t room, const char *begin, const char *again)
+{
+	const struct bytes first = bytes_str(begin), more = bytes_str(again);
+	for (size_t i = 0; i < room; i++)
+		text[i] = (char)(i < first.n ? first.p[i] : more.p[(i - first.n) % more.n]);
+	return bytes_of(text, room);
+}
+
+static inline int rows_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	const int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif
