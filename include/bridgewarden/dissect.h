@@ -139,7 +139,7 @@ struct dissector {
 	uint8_t ip_protos[2]; /* IPPROTO_TCP and/or IPPROTO_UDP; 0 = none */
 	size_t state_size;    /* <= DIS_STATE_MAX */
 	size_t max_unit;      /* <= DIS_UNIT_MAX: most bytes ever held back per direction */
-	bool is_sealed;	      /* judges how a connection opens; the rest is opaque by nature (tls) */
+	bool is_sealed; /* judges how a connection opens; the rest is opaque by nature (tls) */
 	const struct dis_field *fields;
 	size_t n_fields;
 	/* Over UDP each datagram is one slice and must be consumed whole or refused; DIS_MORE is

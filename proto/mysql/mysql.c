@@ -132,14 +132,13 @@ static size_t refuse(const void *state, uint8_t ip_proto, struct bytes unit, str
 		return 0;
 	bool is_login = last->command == COM_CONNECT || last->command == COM_CHANGE_USER;
 	unsigned code = is_login ? ER_ACCESS_DENIED : ER_SPECIFIC_DENIED;
-	size_t n = 1 + 2 + 6 + why.n; /* kind, code, state, text */
+	const size_t n = 1 + 2 + 6 + why.n; /* kind, code, state, text */
 	const uint8_t head[] = {
 		(uint8_t)n,    (uint8_t)(n >> 8),   0, (uint8_t)(st->sequence + 1), 0xff,
 		(uint8_t)code, (uint8_t)(code >> 8)};
-	memcpy(out, head, sizeof(head));
-	memcpy(out + sizeof(head), is_login ? "#28000" : "#42000", 6);
-	memcpy(out + sizeof(head) + 6, why.p, why.n);
-	return MYSQL_HEADER + n;
+	size_t at = bytes_put(out, 0, bytes_of(head, sizeof(head)));
+	at = bytes_put(out, at, bytes_str(is_login ? "#28000" : "#42000"));
+	return bytes_put(out, at, why);
 }
 
 extern const struct dissector mysql_dissector; /* named in proto/table.c */

@@ -57,7 +57,9 @@ void settle_mark(struct worker *w, struct flow *flow)
 {
 	if (flow->pending.seen_ns != 0) {
 		flow->mark = MARK_BOTH;
-	} else if (flow->phase == FLOW_PASSED) {
+		return;
+	}
+	if (flow->phase == FLOW_PASSED) {
 		if (flow->mark != MARK_OFFLOADED)
 			counter_inc(w->setup.counters, COUNTER_FLOWS_OFFLOADED);
 		flow->mark = MARK_OFFLOADED;

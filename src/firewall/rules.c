@@ -143,7 +143,7 @@ static void print_scope(const struct page *p, const char *chain, bool is_open)
 
 /* A packet that cannot meet a DNAT any more: its addresses in OUTPUT are final. */
 #define SETTLED "-m conntrack --ctstate ESTABLISHED -m conntrack ! --ctstate DNAT"
-#define REPLY "-m conntrack --ctdir REPLY"
+#define REPLY	"-m conntrack --ctdir REPLY"
 #define OF_HOST "-m addrtype --src-type LOCAL"
 
 static bool is_of_family(const struct page *p, const struct identity_prefix *prefix)
