@@ -179,12 +179,13 @@ static struct flow_key key_of(const struct packet *p)
 	return key;
 }
 
-/* Nobody took the answer to its SYN: what a SYN flood leaves of a server that answers. A side that
- * took it says a window (tcp_begin_half says which edge stands before that). */
-static bool is_half_open(const struct flow *f)
+/* Nobody took the answer to its SYN for a second: what a SYN flood leaves of a server that answers.
+ * A side that took it says a window (tcp_begin_half says which edge stands before that). */
+static bool is_half_open(const struct worker *w, const struct flow *f)
 {
 	const struct half *answer = &f->half[1];
-	return f->tcp == FLOW_TCP_OPEN && answer->is_tracked && answer->edge == answer->isn + 2;
+	return f->tcp == FLOW_TCP_OPEN && answer->is_tracked && answer->edge == answer->isn + 2 &&
+	       w->now.mono_ns - f->seen_ns > SECONDS;
 }
 
 /* Forgotten, it is judged anew if it lives: what nobody answered (THREATS T67), what is over or
@@ -196,7 +197,7 @@ static bool is_dispensable(const struct worker *w, const struct flow *f)
 	if (w->settings->midstream == VERDICT_ALLOW)
 		return false; /* whatever is forgotten would pass unjudged */
 	return f->phase == FLOW_DENIED || f->tcp == FLOW_TCP_SYN_SENT ||
-	       f->tcp == FLOW_TCP_CLOSED || is_half_open(f);
+	       f->tcp == FLOW_TCP_CLOSED || is_half_open(w, f);
 }
 
 static bool make_room(struct worker *w)

@@ -121,13 +121,14 @@ static void answered_syn_flood(void)
 		if (i % 100 == 99)
 			judged += conn_exchange(r, &all[i / 100 % ESTABLISHED]);
 	}
+	rig_wait(r, 1100); /* a half-open connection has a second */
 	for (uint16_t i = 0; i < 1000; i++) {
 		struct conn late = conn_of(clients + 240, (uint16_t)(30000 + i));
 		newcomers += conn_open(r, &late) && conn_exchange(r, &late);
 	}
 	score_try(SCORE_S14, judged == 4 * TABLE / 100,
 		  "answered SYN flood: %u requests judged and answered", judged);
-	score_gap(SCORE_S14, newcomers >= 950,
+	score_try(SCORE_S14, newcomers >= 950,
 		  "answered SYN flood: %u of 1000 newcomers are served", newcomers);
 	still_refused(r, all, "answered SYN flood");
 	free(all);
