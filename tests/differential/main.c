@@ -150,15 +150,16 @@ static struct tally total_of(const struct tally *tallies, unsigned n)
 	return sum;
 }
 
-static void print_card(const struct options *o, const struct tally *tallies, uint64_t since_ns)
+static void print_card(const char *what, const struct options *o, const struct tally *tallies,
+		       uint64_t since_ns)
 {
 	struct utsname kernel = {0};
 	struct tally sum = total_of(tallies, o->jobs);
 	double seconds = (double)(now_ns() - since_ns) / 1e9;
 	(void)uname(&kernel); /* cannot fail with a valid pointer */
-	(void)printf("scorecard S3 tried=%llu failed=%llu seed=%llu kernel=%s receiver=%s%s%s "
+	(void)printf("%s tried=%llu failed=%llu seed=%llu kernel=%s receiver=%s%s%s "
 		     "stuck=%llu bytes=%llu seconds=%.1f rate=%.0f\n",
-		     (unsigned long long)sum.tried, (unsigned long long)sum.failed,
+		     what, (unsigned long long)sum.tried, (unsigned long long)sum.failed,
 		     (unsigned long long)o->first, kernel.release,
 		     o->is_kernel ? "kernel" : "model", o->is_enumerated ? " overlaps=3" : "",
 		     o->is_bare ? " engine=none" : "", (unsigned long long)sum.stuck,
@@ -176,7 +177,7 @@ static pid_t wait_for_one(const struct options *o, const struct tally *tallies, 
 			return pid;
 		(void)usleep(20000); /* cut short: asks again earlier */
 		if (ticks % (PROGRESS_SECONDS * 50) == 0)
-			print_card(o, tallies, since_ns);
+			print_card("so far", o, tallies, since_ns);
 	}
 }
 
@@ -221,7 +222,7 @@ static int run_all(const struct options *o)
 	}
 	if (result == SKIPPED)
 		return SKIPPED;
-	print_card(o, tallies, since_ns);
+	print_card(o->is_enumerated ? "scorecard S2" : "scorecard S3", o, tallies, since_ns);
 	struct tally sum = total_of(tallies, o->jobs);
 	bool is_good = o->is_bare ? sum.failed > 0 : sum.failed == 0 && sum.stuck == 0;
 	if (o->is_bare)
