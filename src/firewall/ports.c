@@ -254,7 +254,10 @@ static const char fixed_chains[] =
 	"\t\tip6 saddr fe80::/10 accept\n"
 	"\t\tcounter name \"forged-ip\" drop\n"
 	"\t}\n"
+	/* Nearly every frame is of one of the first two kinds. */
 	"\tchain bound {\n"
+	"\t\tether type ip iifname . @ll,48,48 @own-macs iifname . ip saddr @own4 accept\n"
+	"\t\tether type ip6 ip6 nexthdr { tcp, udp } iifname . @ll,48,48 @own-macs iifname . @nh,64,128 @own6 accept\n"
 	"\t\tjump shape\n"
 	"\t\tjump no-router\n"
 	"\t\tjump own-links\n"
