@@ -14,14 +14,16 @@
  *
  *   DIS_MORE       the unit is not whole yet; `want` says how long the next slice must be at least
  *                  (want > in.n, want <= max_unit). Nothing is consumed. No REQUEST event was
- * emitted for it. DIS_DONE       one unit ends after `consumed` bytes; `skip` bytes after that
- * nobody needs to see (a body). consumed + skip > 0. The engine calls again with the rest, if any.
+ *                  emitted for it.
+ *   DIS_DONE       one unit ends after `consumed` bytes; `skip` bytes after that nobody needs to
+ *                  see (a body). consumed + skip > 0. The engine calls again with the rest, if any.
  *   DIS_NOT_MINE   these bytes are another protocol. Only before the first event.
  *   DIS_MALFORMED  after the claim: bytes that two receivers could read differently, or that no
  *                  implementation would send.
  *   DIS_LIMIT      a unit longer than max_unit, or a table of the state is full.
  *   DIS_STOPPED    from byte `consumed` on the stream is opaque to this dissector for good (TLS
- * began, a tunnel was opened). A DIS_OPAQUE event says why. Feed is not called again.
+ *                  began, a tunnel was opened). A DIS_OPAQUE event says why. Feed is not called
+ *                  again.
  *
  * Because only whole units are consumed, where the network cuts the bytes cannot change the events.
  * What a dissector learns from a partial unit it must forget: state changes only together with

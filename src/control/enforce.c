@@ -3,24 +3,17 @@
 
 #include "base/log.h"
 #include "control/bind.h"
+#include "control/clock.h"
 #include "control/notify.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { SLOW_AFTER_MS = 200, SLOW_MS = 20 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with a valid clock */
-	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
-
 static uint64_t waited_ms(const struct control *c)
 {
-	return now_ms() - c->awaits_since_ms;
+	return clock_now_ms() - c->awaits_since_ms;
 }
 
 static void ask_again(struct control *c)
@@ -33,7 +26,7 @@ static void ask_again(struct control *c)
 void enforce_await(struct control *c)
 {
 	c->awaits_engine = true;
-	c->awaits_since_ms = now_ms();
+	c->awaits_since_ms = clock_now_ms();
 	c->said_late = false;
 	ask_again(c);
 }

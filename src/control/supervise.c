@@ -5,6 +5,7 @@
 #include "base/ring.h"
 #include "bridgewarden/events.h"
 #include "capture/nfqueue.h"
+#include "control/clock.h"
 #include "control/watchdog.h"
 #include "engine/process.h"
 #include "flow/table.h"
@@ -24,14 +25,13 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	RECORDS_POLL_MS = 250,
 	RESTART_QUICK = 5, /* so many deaths in a row are answered at once, then with a pause */
 	RESTART_PAUSE_MS = 500,
-	STABLE_SECONDS = 10, /* an engine that lived so long starts the count afresh */
+	STABLE_MS = 10000, /* an engine that lived so long starts the count afresh */
 	STOP_WAIT_MS = 2000,
 };
 
@@ -49,7 +49,7 @@ struct supervise {
 	int pid_fd, socket;
 	unsigned quick_deaths;
 	uint64_t restarts;
-	time_t born;
+	uint64_t born_ms;
 	struct watchdog watchdog;
 	struct event *on_exit, *on_records, *on_poll, *on_restart, *on_look;
 	bool is_stopping;
@@ -70,14 +70,6 @@ static int make_memory(const char *name, size_t size)
 		return -1;
 	}
 	return fd;
-}
-
-/* Not the calendar's: that one jumps. */
-static time_t seconds_now(void)
-{
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* always exists */
-	return t.tv_sec;
 }
 
 static int pidfd_of(pid_t pid)
@@ -334,7 +326,7 @@ static void engine_exited(evutil_socket_t fd, short what, void *ctx)
 	drain_all(s);
 	s->callbacks.engine(s->callbacks.ctx, 0);
 	s->restarts++;
-	s->quick_deaths = seconds_now() - s->born > STABLE_SECONDS ? 1 : s->quick_deaths + 1;
+	s->quick_deaths = clock_now_ms() - s->born_ms > STABLE_MS ? 1 : s->quick_deaths + 1;
 	struct timeval pause = {
 		.tv_usec = s->quick_deaths > RESTART_QUICK ? RESTART_PAUSE_MS * 1000L : 0};
 	if (s->is_stopping || evtimer_add(s->on_restart, &pause) == 0)
@@ -399,7 +391,7 @@ static int spawn(struct supervise *s)
 	}
 	s->pid = pid;
 	s->socket = pair[0];
-	s->born = seconds_now();
+	s->born_ms = clock_now_ms();
 	int rc = engine_send(s->socket, &s->hello, sizeof(s->hello), s->fds,
 			     engine_n_fds(s->hello.n_workers));
 	return rc < 0 ? rc : watch_engine(s);

@@ -2,6 +2,7 @@
 #include "firewall/ports.h"
 
 #include "base/text.h"
+#include "firewall/print.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -347,16 +348,6 @@ static void print_bridge(const struct page *p, size_t number)
 
 /* ---- whole texts ---- */
 
-static int close_page(FILE *to, char **text)
-{
-	bool is_bad = ferror(to) != 0;
-	if (fclose(to) == 0 && !is_bad)
-		return 0;
-	free(*text);
-	*text = NULL;
-	return -ENOMEM;
-}
-
 static void print_frame(const struct page *p)
 {
 	(void)fprintf(p->frame, "table bridge bridgewarden {\n%s%s", sets, fixed_chains);
@@ -365,22 +356,14 @@ static void print_frame(const struct page *p)
 	(void)fprintf(p->frame, "%s}\n%s", hooks, inet_table);
 }
 
-/* A wildcard, a quote or a blank would be read as such. */
-static bool is_plain_name(const char *name)
-{
-	size_t n =
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:");
-	return n > 0 && n < IFNAMSIZ && name[n] == '\0';
-}
-
 static int check_plan(const struct ports_plan *plan, struct error *err)
 {
 	for (size_t i = 0; i < plan->n_ports; i++)
-		if (!is_plain_name(plan->ports[i].name))
+		if (!print_is_plain_name(plan->ports[i].name))
 			return error_set(err, -EINVAL,
 					 "a bridge port has a name that nft cannot take");
 	for (size_t i = 0; i < plan->n_others; i++)
-		if (!is_plain_name(plan->others[i]))
+		if (!print_is_plain_name(plan->others[i]))
 			return error_set(err, -EINVAL,
 					 "a bridge port has a name that nft cannot take");
 	return 0;
@@ -432,8 +415,8 @@ static int print_pages(const struct ports_plan *plan, const enum binding *bindin
 		print_owners(&p);
 		print_ports(&p, bindings);
 	}
-	int frame = p.frame ? close_page(p.frame, &out->frame) : -ENOMEM;
-	int elements = p.elements ? close_page(p.elements, &lines) : -ENOMEM;
+	int frame = p.frame ? print_close(p.frame, &out->frame) : -ENOMEM;
+	int elements = p.elements ? print_close(p.elements, &lines) : -ENOMEM;
 	if (frame == 0 && elements == 0 && split_lines(lines, out) == 0)
 		return 0;
 	free(lines);
@@ -516,7 +499,7 @@ int ports_print_whole(const struct ports_text *text, const struct ports_drops *d
 	for (size_t i = 0; i < text->n_elements; i++)
 		add_element(&in, add, text->elements[i]);
 	end_command(&in);
-	return close_page(in.to, out);
+	return print_close(in.to, out);
 }
 
 /* What is in `some` and not in `others`; both are sorted. */
@@ -543,7 +526,7 @@ int ports_print_change(const struct ports_text *from, const struct ports_text *t
 		return -ENOMEM;
 	print_missing(&in, delete, from, to); /* first: a port may have another way now */
 	print_missing(&in, add, to, from);
-	return close_page(in.to, out);
+	return print_close(in.to, out);
 }
 
 /* ---- reading ---- */

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "bridgewarden/shared.h"
 #include "firewall/bpf.h"
+#include "firewall/print.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -290,16 +291,6 @@ static void print_jumps(const struct page *p, const struct rules_present *presen
 
 /* ---- whole inputs ---- */
 
-static int close_page(FILE *to, char **text)
-{
-	bool is_bad = ferror(to) != 0;
-	if (fclose(to) == 0 && !is_bad)
-		return 0;
-	free(*text);
-	*text = NULL;
-	return -ENOMEM;
-}
-
 int rules_print(const struct firewall_plan *plan, enum rules_family family,
 		const struct rules_present *present, char **text)
 {
@@ -319,7 +310,7 @@ int rules_print(const struct firewall_plan *plan, enum rules_family family,
 	print_scope(&p, "INGRESS", plan->fail_open.ingress);
 	each_chain(present->ours, p.to, print_strange_end);
 	(void)fputs("COMMIT\n", p.to);
-	return close_page(p.to, text);
+	return print_close(p.to, text);
 }
 
 int rules_print_removal(const struct rules_present *present, char **text)
@@ -333,7 +324,7 @@ int rules_print_removal(const struct rules_present *present, char **text)
 	print_deletions(to, present->jumps);
 	each_chain(present->ours, to, print_end);
 	(void)fputs("COMMIT\n", to);
-	return close_page(to, text);
+	return print_close(to, text);
 }
 
 /* ---- reading iptables-save ---- */
@@ -424,8 +415,8 @@ int rules_parse(struct bytes save, struct rules_present *out)
 	r.jumps = open_memstream(&out->jumps, &n_jumps);
 	if (r.jumps)
 		read_lines(&r, save);
-	int ours = close_page(r.ours, &out->ours);
-	int jumps = r.jumps ? close_page(r.jumps, &out->jumps) : -ENOMEM;
+	int ours = print_close(r.ours, &out->ours);
+	int jumps = r.jumps ? print_close(r.jumps, &out->jumps) : -ENOMEM;
 	if (ours < 0 || jumps < 0) {
 		rules_present_fini(out);
 		return -ENOMEM;
@@ -444,12 +435,10 @@ void rules_present_fini(struct rules_present *present)
 
 /* ---- is it a plan ---- */
 
-/* Whatever iptables would read as more than a name: blanks, quotes, "!" before, "+" behind. */
+/* A "-" in front would be an option. */
 static bool is_plain_name(const char *name)
 {
-	size_t n =
-		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@:");
-	return n > 0 && n < IFNAMSIZ && name[n] == '\0' && name[0] != '-';
+	return print_is_plain_name(name) && name[0] != '-';
 }
 
 static bool is_power_of_two(unsigned n)

@@ -3,13 +3,17 @@
  * From a plan to the text that iptables-restore takes, and back from what iptables-save prints.
  * Pure.
  *
- *   FORWARD --> BRIDGEWARDEN-FORWARD  -i managed --> -FROM --- -o managed --> -INTERNAL --.
- *                                                          `-- else -------> -EGRESS  ----+-->
- * offloaded? RETURN -o managed -------------------------> -INGRESS -----'    NFQUEUE by ports INPUT
- * --> BRIDGEWARDEN-INPUT    -i managed -------------------------> -EGRESS OUTPUT  -->
- * BRIDGEWARDEN-OUTPUT   -o managed, established, not DNATed -> -INGRESS POSTROUTING -->
- * BRIDGEWARDEN-POSTROUTING   save the verdict's mark; -o managed, the rest of what the host made ->
- * -INGRESS
+ *   FORWARD, -i managed, -o managed    --> -INTERNAL --.
+ *   FORWARD, -i managed, else          --> -EGRESS   --+--> offloaded: RETURN
+ *   FORWARD, -o managed                --> -INGRESS  --'    else: NFQUEUE by ports
+ *   INPUT, -i managed                  --> -EGRESS
+ *   OUTPUT, -o managed, established,
+ *           not DNATed                 --> -INGRESS
+ *   POSTROUTING                        saves the verdict's mark
+ *   POSTROUTING, -o managed, the rest
+ *           of what the host made      --> -INGRESS
+ *
+ * A scope is of connections: what is a reply goes the other way round. -NAME is BRIDGEWARDEN-NAME.
  *
  * Where the subnets of a managed interface are known and policy is enforced, -i is said once per
  * subnet (-i br0 -s 198.18.0.0/16), and what comes from elsewhere is dropped.
