@@ -190,6 +190,10 @@ int rows_load(struct rows *rows, const char *path)
 {
 	memset(rows, 0, sizeof(*rows));
 	char *at = rows->text = read_all(path), *line;
+	if (!at) {
+		(void)fprintf(stderr, "%s: no rows can be read there\n", path);
+		return -1;
+	}
 	for (int number = 1; (line = strsep(&at, "\n")) != NULL; number++) {
 		line[strcspn(line, "#")] = '\0';
 		if (line[strspn(line, " \t")] == '\0')
