@@ -36,7 +36,7 @@ struct worker {
 			       */
 	uint8_t refusal[DIS_REFUSAL_MAX];
 	uint8_t scratch[DIS_UNIT_MAX];
-	_Alignas(16) uint8_t probe_state[SESSION_BYTES];
+	_Alignas(SESSION_ALIGN) uint8_t probe_state[DIS_STATE_MAX];
 	_Alignas(8) uint8_t record[EVENT_MAX];
 };
 

@@ -12,7 +12,7 @@
 enum { REGION_ALIGN = 4096 };
 
 struct layout {
-	size_t journal, buckets, flows, sessions, chunks, end;
+	size_t journal, buckets, flows, sessions[SESSION_SIZES], chunks, end;
 };
 
 /* Changes whenever a struct that lives in the region changes size; dissector states count through
@@ -21,7 +21,6 @@ static uint64_t layout_id(void)
 {
 	uint64_t parts[] = {sizeof(struct flow),
 			    sizeof(struct half),
-			    sizeof(struct session),
 			    sizeof(struct chunk),
 			    sizeof(struct shard_header),
 			    sizeof(struct journal),
@@ -33,6 +32,8 @@ static uint64_t layout_id(void)
 		id ^= siphash13(key, dissectors[i]->name, strlen(dissectors[i]->name));
 		id = id * 31 + dissectors[i]->state_size;
 	}
+	for (unsigned size = 0; size < SESSION_SIZES; size++)
+		id = id * 31 + session_slot(size);
 	return id;
 }
 
@@ -47,8 +48,12 @@ static struct layout layout_of(uint32_t max_flows, uint32_t n_buckets, uint32_t 
 	l.journal = align(sizeof(struct shard_header));
 	l.buckets = l.journal + align(sizeof(struct journal));
 	l.flows = l.buckets + align((size_t)n_buckets * sizeof(uint32_t));
-	l.sessions = l.flows + align((size_t)max_flows * sizeof(struct flow));
-	l.chunks = l.sessions + align((size_t)max_flows * sizeof(struct session));
+	size_t at = l.flows + align((size_t)max_flows * sizeof(struct flow));
+	for (unsigned size = 0; size < SESSION_SIZES; size++) {
+		l.sessions[size] = at;
+		at += align((size_t)max_flows * session_slot(size));
+	}
+	l.chunks = at;
 	l.end = l.chunks + align((size_t)n_chunks * sizeof(struct chunk));
 	return l;
 }
@@ -196,13 +201,46 @@ static void unlink_flow(struct shard *shard, const struct flow *f)
 	*at = f->hash_next;
 }
 
+/* ---- dissector states ---- */
+
+static const struct session_pool *pool_of(const struct shard *shard, uint8_t app)
+{
+	return &shard->sessions[session_size(dissectors[app]->state_size)];
+}
+
+static struct session_pool *pool_to_change(struct shard *shard, uint8_t app)
+{
+	return &shard->sessions[session_size(dissectors[app]->state_size)];
+}
+
+bool flow_open_session(struct shard *shard, struct flow *flow, uint8_t app)
+{
+	uint32_t i = session_get(pool_to_change(shard, app));
+	if (i == SESSION_NONE)
+		return false;
+	flow->app = app;
+	flow->session = i;
+	memset(flow_session(shard, flow), 0, dissectors[app]->state_size);
+	return true;
+}
+
+void *flow_session(const struct shard *shard, const struct flow *flow)
+{
+	return session_state(pool_of(shard, flow->app), flow->session);
+}
+
 static void close_session(struct shard *shard, struct flow *f)
 {
 	if (f->session == FLOW_NIL)
 		return;
-	shard->sessions[f->session].next_free = shard->free_session;
-	shard->free_session = f->session;
+	session_put(pool_to_change(shard, f->app), f->session);
 	f->session = FLOW_NIL;
+}
+
+/* Is there such a state, in a table that somebody else left behind? */
+static bool has_sound_session(const struct shard *shard, const struct flow *f)
+{
+	return f->session < shard->header->n_sessions && f->app < n_dissectors;
 }
 
 void flow_remove(struct shard *shard, struct flow *flow)
@@ -217,24 +255,31 @@ void flow_remove(struct shard *shard, struct flow *flow)
 	shard->n_flows--;
 }
 
-bool flow_open_session(struct shard *shard, struct flow *flow)
-{
-	uint32_t i = shard->free_session;
-	if (i != FLOW_NIL)
-		shard->free_session = shard->sessions[i].next_free;
-	else if (shard->fresh_session < shard->header->n_sessions)
-		i = shard->fresh_session++;
-	else
-		return false;
-	memset(shard->sessions[i].state, 0, SESSION_BYTES);
-	flow->session = i;
-	return true;
-}
+/* ---- what another engine left ---- */
 
 /* Bits of what adopted flows own, so that the free lists are what is left. */
 struct owned {
-	uint8_t *sessions, *chunks; /* one byte each */
+	uint8_t *sessions[SESSION_SIZES], *chunks; /* one byte each */
 };
+
+/* False: out of memory. owned_close() in any case. */
+static bool owned_open(struct owned *owned, const struct shard_header *h)
+{
+	owned->chunks = calloc(h->n_chunks + 1u, 1);
+	bool has_all = owned->chunks;
+	for (unsigned size = 0; size < SESSION_SIZES; size++) {
+		owned->sessions[size] = calloc(h->n_sessions + 1u, 1);
+		has_all &= owned->sessions[size] != NULL;
+	}
+	return has_all;
+}
+
+static void owned_close(struct owned *owned)
+{
+	free(owned->chunks);
+	for (unsigned size = 0; size < SESSION_SIZES; size++)
+		free(owned->sessions[size]);
+}
 
 /* Claims every chunk of the half; false when the list is torn or shared. */
 static bool adopt_chunks(struct shard *shard, struct half *h, struct owned *owned)
@@ -265,8 +310,8 @@ static void undo_turn(struct shard *shard)
 		return;
 	struct flow *f = &shard->flows[index - 1];
 	memcpy(f, &j->before, sizeof(*f));
-	if (j->has_state && f->session < shard->header->n_sessions && f->app < n_dissectors)
-		memcpy(shard->sessions[f->session].state, j->state, dissectors[f->app]->state_size);
+	if (j->has_state && has_sound_session(shard, f))
+		memcpy(flow_session(shard, f), j->state, dissectors[f->app]->state_size);
 }
 
 void flow_begin(struct shard *shard, struct flow *f)
@@ -275,7 +320,7 @@ void flow_begin(struct shard *shard, struct flow *f)
 	memcpy(&j->before, f, sizeof(*f));
 	j->has_state = f->session != FLOW_NIL;
 	if (j->has_state)
-		memcpy(j->state, shard->sessions[f->session].state, dissectors[f->app]->state_size);
+		memcpy(j->state, flow_session(shard, f), dissectors[f->app]->state_size);
 	atomic_store_explicit(&j->flow, (uint32_t)(f - shard->flows) + 1, memory_order_release);
 	atomic_store_explicit(&f->turn, atomic_load_explicit(&f->turn, memory_order_relaxed) | 1,
 			      memory_order_relaxed);
@@ -291,15 +336,24 @@ void flow_end_turn(struct shard *shard, struct flow *f)
 	atomic_store_explicit(&shard->journal->flow, 0, memory_order_release);
 }
 
+static bool adopt_session(const struct shard *shard, const struct flow *f, struct owned *owned)
+{
+	if (f->session == FLOW_NIL)
+		return true;
+	if (!has_sound_session(shard, f))
+		return false;
+	uint8_t *owner = &owned->sessions[session_size(dissectors[f->app]->state_size)][f->session];
+	if (*owner)
+		return false;
+	*owner = 1;
+	return true;
+}
+
 static bool adopt_flow(struct shard *shard, struct flow *f, struct owned *owned)
 {
 	bool torn = atomic_load_explicit(&f->turn, memory_order_relaxed) & 1;
-	bool has_session = f->session != FLOW_NIL;
-	if (torn || (has_session &&
-		     (f->session >= shard->header->n_sessions || owned->sessions[f->session])))
+	if (torn || !adopt_session(shard, f, owned))
 		return false;
-	if (has_session)
-		owned->sessions[f->session] = 1;
 	if (!adopt_chunks(shard, &f->half[0], owned) || !adopt_chunks(shard, &f->half[1], owned))
 		return false;
 	/* The ids of held packets died with the engine that read them; their senders send again. */
@@ -310,27 +364,29 @@ static bool adopt_flow(struct shard *shard, struct flow *f, struct owned *owned)
 	return true;
 }
 
-static void free_what_nobody_owns(struct shard *shard, const struct owned *owned)
-{
-	for (uint32_t i = 0; i < shard->fresh_session; i++) {
-		if (owned->sessions[i])
-			continue;
-		shard->sessions[i].next_free = shard->free_session;
-		shard->free_session = i;
-	}
-	struct chunk_pool *pool = &shard->chunks;
-	pool->n_used = pool->fresh;
-	for (uint32_t i = 0; i < pool->fresh; i++)
-		if (!owned->chunks[i])
-			chunk_put(pool, i);
-}
-
 /* One past the last that is owned: what lies behind counts as never used. */
 static uint32_t used_up_to(const uint8_t *owned, uint32_t n)
 {
 	while (n > 0 && !owned[n - 1])
 		n--;
 	return n;
+}
+
+static void free_what_nobody_owns(struct shard *shard, const struct owned *owned)
+{
+	for (unsigned size = 0; size < SESSION_SIZES; size++) {
+		struct session_pool *pool = &shard->sessions[size];
+		pool->fresh = used_up_to(owned->sessions[size], pool->n_slots);
+		for (uint32_t i = 0; i < pool->fresh; i++)
+			if (!owned->sessions[size][i])
+				session_put(pool, i);
+	}
+	struct chunk_pool *pool = &shard->chunks;
+	pool->fresh = used_up_to(owned->chunks, pool->n_chunks);
+	pool->n_used = pool->fresh;
+	for (uint32_t i = 0; i < pool->fresh; i++)
+		if (!owned->chunks[i])
+			chunk_put(pool, i);
 }
 
 static uint32_t adopt_flows(struct shard *shard, struct owned *owned)
@@ -358,25 +414,20 @@ uint32_t shard_adopt(struct shard *shard, void *memory)
 		.journal = (struct journal *)(void *)(base + l.journal),
 		.buckets = (uint32_t *)(void *)(base + l.buckets),
 		.flows = (struct flow *)(void *)(base + l.flows),
-		.sessions = (struct session *)(void *)(base + l.sessions),
 		.free_flow = FLOW_NIL,
-		.free_session = FLOW_NIL,
 	};
+	for (unsigned size = 0; size < SESSION_SIZES; size++)
+		session_pool_init(&shard->sessions[size], size, base + l.sessions[size],
+				  h->n_sessions);
 	chunk_pool_init(&shard->chunks, (struct chunk *)(void *)(base + l.chunks), h->n_chunks);
 	memset(shard->buckets, 0xff, (size_t)h->n_buckets * sizeof(uint32_t));
-	struct owned owned = {
-		.sessions = calloc(h->n_sessions + 1u, 1),
-		.chunks = calloc(h->n_chunks + 1u, 1),
-	};
+	struct owned owned;
 	uint32_t lost = SHARD_NO_MEMORY;
-	if (owned.sessions && owned.chunks) {
+	if (owned_open(&owned, h)) {
 		undo_turn(shard);
 		lost = adopt_flows(shard, &owned);
-		shard->fresh_session = used_up_to(owned.sessions, h->n_sessions);
-		shard->chunks.fresh = used_up_to(owned.chunks, h->n_chunks);
 		free_what_nobody_owns(shard, &owned);
 	}
-	free(owned.sessions);
-	free(owned.chunks);
+	owned_close(&owned);
 	return lost;
 }

@@ -3,7 +3,7 @@
  * The flow table of one worker: hash, flows, dissector states and chunks in one shared memory
  * region, addressed by index.
  *
- *   | header | journal | buckets | flows | sessions | chunks |
+ *   | header | journal | buckets | flows | sessions, a pool a size | chunks |
  *
  * A new engine maps the region of its predecessor and goes on from it (shard_adopt): the flow in
  * mid-change is put back from the journal, free lists and hash chains are built afresh from the
@@ -14,15 +14,8 @@
 #define FLOW_TABLE_H
 
 #include "bridgewarden/flow.h"
+#include "flow/session.h"
 #include "stream/chunk.h"
-
-enum { SESSION_BYTES = DIS_STATE_MAX };
-
-struct session {
-	uint32_t next_free;
-	uint32_t pad;
-	_Alignas(16) uint8_t state[SESSION_BYTES];
-};
 
 /* What a flow was before the turn that changes it now. An engine that dies in the middle leaves it
  * to its successor, which puts the flow back: the packet in hand was never answered, so its sender
@@ -31,12 +24,13 @@ struct journal {
 	_Atomic uint32_t flow; /* index + 1; 0: no turn is under way. Writer: worker */
 	uint32_t has_state;
 	struct flow before;
-	_Alignas(16) uint8_t state[SESSION_BYTES];
+	_Alignas(SESSION_ALIGN) uint8_t state[DIS_STATE_MAX];
 };
 
 struct shard_header {
 	uint64_t magic, layout;
-	uint32_t max_flows, n_buckets, n_chunks, n_sessions;
+	uint32_t max_flows, n_buckets, n_chunks;
+	uint32_t n_sessions; /* of each size */
 	uint64_t hash_key[2];
 	_Atomic uint32_t high_water; /* flows from here on were never used; writer: worker, reader:
 					control */
@@ -49,9 +43,9 @@ struct shard {
 	struct journal *journal;
 	uint32_t *buckets;
 	struct flow *flows;
-	struct session *sessions;
+	struct session_pool sessions[SESSION_SIZES];
 	struct chunk_pool chunks;
-	uint32_t free_flow, free_session, fresh_session;
+	uint32_t free_flow;
 	uint32_t n_flows;
 };
 
@@ -84,11 +78,8 @@ void flow_end_turn(struct shard *shard, struct flow *flow);
 struct flow *flow_add(struct shard *shard, const struct flow_key *key, uint32_t worker);
 void flow_remove(struct shard *shard, struct flow *flow);
 
-/* Zeroed dissector state for the flow; false: none left. */
-bool flow_open_session(struct shard *shard, struct flow *flow);
-static inline void *flow_session(const struct shard *shard, const struct flow *flow)
-{
-	return shard->sessions[flow->session].state;
-}
+/* Zeroed state of that dissector for the flow, which is its from now on; false: none left. */
+bool flow_open_session(struct shard *shard, struct flow *flow, uint8_t app);
+void *flow_session(const struct shard *shard, const struct flow *flow);
 
 #endif

@@ -306,9 +306,8 @@ static enum inspect_status feed_stream(struct inspect *in, struct flow *f, unsig
 
 static bool claim(struct inspect *in, struct flow *f, uint8_t app)
 {
-	if (!flow_open_session(in->shard, f))
+	if (!flow_open_session(in->shard, f, app))
 		return false;
-	f->app = app;
 	f->phase = FLOW_INSPECTING;
 	return true;
 }

@@ -29,7 +29,7 @@ struct inspect {
 	struct shard *shard;
 	const struct policy_image *image;
 	uint8_t *scratch;     /* DIS_UNIT_MAX bytes */
-	uint8_t *probe_state; /* SESSION_BYTES, aligned as a session */
+	uint8_t *probe_state; /* DIS_STATE_MAX bytes, aligned as a session */
 	/* After INSPECT_DENY of a client's unit: what its server would say. 0 bytes: the dissector
 	 * has no words for it. The caller clears n_refusal before each call. */
 	uint8_t *refusal; /* DIS_REFUSAL_MAX bytes */

@@ -121,7 +121,7 @@ START_TEST(removing_gives_everything_back)
 {
 	begin();
 	struct flow *f = add(1);
-	ck_assert(flow_open_session(&shard, f));
+	ck_assert(flow_open_session(&shard, f, 0));
 	store(f, 0, 5, "gap");
 	store(f, 1, 0, "text");
 	ck_assert_uint_eq(shard.chunks.n_used, 2);
@@ -129,7 +129,7 @@ START_TEST(removing_gives_everything_back)
 	flow_remove(&shard, f);
 	ck_assert_uint_eq(shard.chunks.n_used, 0);
 	f = add(2);
-	ck_assert(flow_open_session(&shard, f));
+	ck_assert(flow_open_session(&shard, f, 0));
 	ck_assert_uint_eq(f->session, session);
 	finish();
 }
@@ -137,16 +137,50 @@ END_TEST
 
 START_TEST(a_session_starts_from_zero)
 {
-	static const uint8_t zero[SESSION_BYTES];
+	static const uint8_t zero[DIS_STATE_MAX];
 	begin();
-	struct flow *f = add(1);
-	ck_assert(flow_open_session(&shard, f));
-	memset(flow_session(&shard, f), 0xff, SESSION_BYTES);
-	flow_remove(&shard, f);
-	f = add(1);
-	ck_assert(flow_open_session(&shard, f));
-	ck_assert(memcmp(flow_session(&shard, f), zero, SESSION_BYTES) == 0);
+	for (uint8_t app = 0; app < n_dissectors; app++) {
+		size_t n = dissectors[app]->state_size;
+		struct flow *f = add(1);
+		ck_assert(flow_open_session(&shard, f, app));
+		memset(flow_session(&shard, f), 0xff, n);
+		flow_remove(&shard, f);
+		f = add(1);
+		ck_assert(flow_open_session(&shard, f, app));
+		ck_assert(memcmp(flow_session(&shard, f), zero, n) == 0);
+		flow_remove(&shard, f);
+	}
 	finish();
+}
+END_TEST
+
+START_TEST(each_protocol_has_room_for_its_state_and_no_neighbour_in_it)
+{
+	begin();
+	for (unsigned i = 0; i < MAX_FLOWS; i++) {
+		struct flow *f = add(i);
+		uint8_t app = (uint8_t)(i % n_dissectors);
+		ck_assert(flow_open_session(&shard, f, app));
+		memset(flow_session(&shard, f), (int)i, dissectors[app]->state_size);
+	}
+	for (unsigned i = 0; i < MAX_FLOWS; i++) {
+		const struct flow *f = find(i);
+		const uint8_t *state = flow_session(&shard, f);
+		for (size_t at = 0; at < dissectors[f->app]->state_size; at++)
+			ck_assert_uint_eq(state[at], i);
+		ck_assert_uint_eq((uintptr_t)state % SESSION_ALIGN, 0);
+	}
+	finish();
+}
+END_TEST
+
+START_TEST(a_small_state_takes_a_small_slot)
+{
+	for (size_t n = 0; n <= DIS_STATE_MAX; n++) {
+		size_t slot = session_slot(session_size(n));
+		ck_assert_uint_ge(slot, n);
+		ck_assert_uint_le(slot, n < 64 ? 160 : 4 * n + 160);
+	}
 }
 END_TEST
 
@@ -158,7 +192,7 @@ START_TEST(adopted_flows_go_on)
 	for (unsigned i = 0; i < 50; i++) {
 		struct flow *f = add(i);
 		f->app = 0;
-		ck_assert(flow_open_session(&shard, f));
+		ck_assert(flow_open_session(&shard, f, 0));
 		*(uint8_t *)flow_session(&shard, f) = (uint8_t)i;
 		store(f, 0, 0, "kept");
 		f->n_held = 3;
@@ -183,7 +217,7 @@ START_TEST(adopted_flows_go_on)
 		ck_assert_uint_eq(f->held, FLOW_NIL);
 	}
 	for (unsigned i = 0; i < MAX_FLOWS - 25; i++)
-		ck_assert(flow_open_session(&shard, add(100 + i)));
+		ck_assert(flow_open_session(&shard, add(100 + i), 0));
 	ck_assert_ptr_null(add(500));
 	for (unsigned i = 0; i < 600; i++)
 		if (find(i))
@@ -199,7 +233,7 @@ START_TEST(an_interrupted_turn_never_happened)
 	begin();
 	struct flow *f = add(1);
 	f->app = 0;
-	ck_assert(flow_open_session(&shard, f));
+	ck_assert(flow_open_session(&shard, f, 0));
 	memset(flow_session(&shard, f), 1, dissectors[0]->state_size);
 	store(f, 0, 0, "before");
 	flow_begin(&shard, f);
@@ -298,7 +332,7 @@ START_TEST(torn_lists_do_no_harm)
 	for (unsigned i = 0; i < 4; i++) {
 		struct flow *f = add(i);
 		f->app = 0;
-		ck_assert(flow_open_session(&shard, f));
+		ck_assert(flow_open_session(&shard, f, 0));
 		store(f, 0, 0, "text");
 		store(f, 0, 100, "early");
 	}
@@ -360,6 +394,8 @@ int main(void)
 	tcase_add_test(tc, the_table_fills_and_empties);
 	tcase_add_test(tc, removing_gives_everything_back);
 	tcase_add_test(tc, a_session_starts_from_zero);
+	tcase_add_test(tc, each_protocol_has_room_for_its_state_and_no_neighbour_in_it);
+	tcase_add_test(tc, a_small_state_takes_a_small_slot);
 	tcase_add_test(tc, adopted_flows_go_on);
 	tcase_add_test(tc, an_interrupted_turn_never_happened);
 	tcase_add_test(tc, a_removal_that_was_interrupted_is_undone);
