@@ -34,6 +34,7 @@ struct identity_endpoint {
 	size_t n_addresses;
 	bool is_host_network; /* shares the host's addresses: has none of its own */
 	uint32_t pid;	      /* of its first process, by which its ports are found; 0: not known */
+	char *port_name;      /* the bridge port that it is behind, from the inventory, or NULL */
 };
 
 struct identity_prefix {

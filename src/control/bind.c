@@ -25,19 +25,31 @@ static uint32_t find_port(const struct identity_set *ids, const struct links *li
 	return port ? (uint32_t)port->ifindex : 0;
 }
 
+/* Only a port of a bridge: a bridge's own name, or a card's, would bind what the host says. */
+static uint32_t named_port(const struct links *links, const char *name)
+{
+	const struct link *link = links_named(links, name);
+	return link && link->master != 0 ? (uint32_t)link->ifindex : 0;
+}
+
+static void resolve_endpoint(struct identity_set *ids, struct identity_endpoint *e,
+			     const struct links *links, struct links_asker *asker)
+{
+	bool may_have = asker && e->pid != 0 && !e->is_host_network;
+	int namespace = may_have ? links_namespace_of(asker, e->pid) : -1;
+	for (size_t k = 0; k < e->n_addresses; k++)
+		e->addresses[k].port =
+			e->port_name ? named_port(links, e->port_name)
+				     : find_port(ids, links, e->addresses[k].network, namespace);
+}
+
 void bind_resolve(struct identity_set *ids, const struct links *links)
 {
 	struct links_asker *asker = links_asker_new();
 	if (!asker)
 		log_errno(errno, "ports: cannot ask for namespaces");
-	for (size_t i = 0; i < ids->n_endpoints; i++) {
-		struct identity_endpoint *e = &ids->endpoints[i];
-		bool may_have = asker && e->pid != 0 && !e->is_host_network;
-		int namespace = may_have ? links_namespace_of(asker, e->pid) : -1;
-		for (size_t k = 0; k < e->n_addresses; k++)
-			e->addresses[k].port =
-				find_port(ids, links, e->addresses[k].network, namespace);
-	}
+	for (size_t i = 0; i < ids->n_endpoints; i++)
+		resolve_endpoint(ids, &ids->endpoints[i], links, asker);
 	links_asker_free(asker);
 }
 
@@ -112,13 +124,17 @@ static int by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static void add_owner(struct bind *b, const struct identity_address *address, bool *is_bound)
+static void add_owner(struct bind *b, const struct identity_endpoint *e,
+		      const struct identity_address *address, bool *is_bound)
 {
 	int wanted = (int)address->port;
 	const int *at =
 		bsearch(&wanted, b->ifindexes, b->plan.n_ports, sizeof(*b->ifindexes), by_number);
-	if (wanted == 0 || !at)
+	if (wanted == 0 || !at) {
+		if (e->port_name)
+			b->nobodys[b->plan.n_host_addrs++] = address->addr;
 		return;
+	}
 	struct ports_owner *owner = &b->owners[b->plan.n_owners++];
 	owner->port = (size_t)(at - b->ifindexes);
 	owner->addr = address->addr;
@@ -127,12 +143,18 @@ static void add_owner(struct bind *b, const struct identity_address *address, bo
 	is_bound[owner->port] = true;
 }
 
+static void add_host_addresses(const struct bind_inputs *in, struct bind *b)
+{
+	for (size_t i = 0; i < in->host->n; i++)
+		b->nobodys[b->plan.n_host_addrs++] = in->host->items[i];
+}
+
 static void add_owners(const struct bind_inputs *in, struct bind *b, bool *is_bound)
 {
 	for (size_t i = 0; i < in->ids->n_endpoints; i++) {
 		const struct identity_endpoint *e = &in->ids->endpoints[i];
 		for (size_t k = 0; k < e->n_addresses; k++)
-			add_owner(b, &e->addresses[k], is_bound);
+			add_owner(b, e, &e->addresses[k], is_bound);
 	}
 }
 
@@ -146,16 +168,17 @@ static size_t count_addresses(const struct identity_set *ids)
 
 static bool make_room(const struct bind_inputs *in, struct bind *b)
 {
-	size_t n_links = in->links->n + 1;
+	size_t n_links = in->links->n + 1, n_addresses = count_addresses(in->ids);
 	b->prefixes = calloc(in->firewall->n_sources + 1, sizeof(*b->prefixes));
 	b->bridges = calloc(in->firewall->n_interfaces + 1, sizeof(*b->bridges));
 	b->ports = calloc(n_links, sizeof(*b->ports));
 	b->ifindexes = calloc(n_links, sizeof(*b->ifindexes));
-	b->owners = calloc(count_addresses(in->ids) + 1, sizeof(*b->owners));
+	b->owners = calloc(n_addresses + 1, sizeof(*b->owners));
+	b->nobodys = calloc(n_addresses + in->host->n + 1, sizeof(*b->nobodys));
 	b->macs = calloc(n_links, sizeof(*b->macs));
 	b->others = calloc(n_links, sizeof(*b->others));
-	return b->prefixes && b->bridges && b->ports && b->ifindexes && b->owners && b->macs &&
-	       b->others;
+	return b->prefixes && b->bridges && b->ports && b->ifindexes && b->owners && b->nobodys &&
+	       b->macs && b->others;
 }
 
 int bind_make(const struct bind_inputs *in, struct bind *out)
@@ -169,6 +192,7 @@ int bind_make(const struct bind_inputs *in, struct bind *out)
 	}
 	add_bridges(in, out);
 	add_links(in, out);
+	add_host_addresses(in, out);
 	add_owners(in, out, is_bound);
 	free(is_bound);
 	struct ports_plan *plan = &out->plan;
@@ -176,8 +200,7 @@ int bind_make(const struct bind_inputs *in, struct bind *out)
 	plan->owners = out->owners;
 	plan->host_macs = (const uint8_t(*)[6])out->macs;
 	plan->others = (const char(*)[IFNAMSIZ])out->others;
-	plan->host_addrs = in->host->items;
-	plan->n_host_addrs = in->host->n;
+	plan->host_addrs = out->nobodys;
 	return 0;
 }
 
@@ -188,6 +211,7 @@ void bind_fini(struct bind *bind)
 	free(bind->ports);
 	free(bind->ifindexes);
 	free(bind->owners);
+	free(bind->nobodys);
 	free(bind->macs);
 	free(bind->others);
 	*bind = (struct bind){0};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which bridge port an endpoint is behind, and from that who may say what on which port. A port is
- * found by the network namespace of the container's process (firewall/links.h). What cannot be
- * found is not bound, never guessed: its port may then use what nobody owns.
+ * found by the network namespace of the container's process (firewall/links.h), or the inventory
+ * names it. What cannot be found is not bound, never guessed: its port may then use what nobody
+ * owns. Addresses that the inventory puts behind a port that is not there now are nobody's.
  */
 #ifndef CONTROL_BIND_H
 #define CONTROL_BIND_H
@@ -12,7 +13,7 @@
 #include "firewall/firewall.h"
 #include "firewall/links.h"
 
-/* Fills the ports of all addresses whose endpoint has a process. */
+/* Fills the ports of all addresses whose endpoint has a process, or a port by name. */
 void bind_resolve(struct identity_set *ids, const struct links *links);
 
 struct bind_inputs {
@@ -31,6 +32,7 @@ struct bind {
 	struct ports_port *ports;
 	int *ifindexes; /* of the ports; ascending */
 	struct ports_owner *owners;
+	struct ip_addr *nobodys; /* the host's addresses, and those whose port is not there */
 	uint8_t (*macs)[6];
 	char (*others)[IFNAMSIZ];
 };

@@ -34,7 +34,7 @@ static int endpoint_copy(struct identity_endpoint *to, const struct identity_end
 					 .pid = from->pid};
 	if (!text_copy(&to->id, from->id) || !text_copy(&to->container, from->container) ||
 	    !text_copy(&to->project, from->project) || !text_copy(&to->service, from->service) ||
-	    !text_copy(&to->image, from->image))
+	    !text_copy(&to->image, from->image) || !text_copy(&to->port_name, from->port_name))
 		rc = -ENOMEM;
 	for (size_t i = 0; i < from->n_labels && rc == 0; i++)
 		rc = identity_endpoint_add_label(to, from->labels[i].key, from->labels[i].value);

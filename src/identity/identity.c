@@ -24,6 +24,7 @@ void identity_endpoint_fini(struct identity_endpoint *e)
 	free(e->project);
 	free(e->service);
 	free(e->image);
+	free(e->port_name);
 	*e = (struct identity_endpoint){0};
 }
 

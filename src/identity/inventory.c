@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <net/if.h>
 #include <yaml.h>
 
 enum {
@@ -261,6 +262,15 @@ static int entry_mac(struct reading *r, const yaml_node_t *node, void *target)
 	return e;
 }
 
+static int entry_port(struct reading *r, const yaml_node_t *node, void *target)
+{
+	char **name = &((struct entry *)target)->endpoint.port_name;
+	int e = read_text(r, node, name);
+	if (e == 0 && (strlen(*name) >= IFNAMSIZ || strpbrk(*name, "/: \t\n")))
+		e = fail(r, node, "not the name of an interface: ", *name);
+	return e;
+}
+
 static int add_ip(struct entry *entry, const struct ip_addr *ip)
 {
 	char none[] = "";
@@ -313,6 +323,7 @@ static int read_endpoint(struct reading *r, const yaml_node_t *node, void *targe
 		{"labels", entry_labels},
 		{"networks", entry_networks},
 		{"mac", entry_mac},
+		{"port", entry_port},
 		{NULL, NULL},
 	};
 	_Static_assert(sizeof(keys) / sizeof(keys[0]) <= KEYS_MAX, "one bit of `seen` per key");

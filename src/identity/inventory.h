@@ -6,12 +6,13 @@
  *	endpoints:
  *	- {ip: 198.18.0.2, container: wp-1, project: blog, service: wordpress,
  *	   image: wordpress:6, labels: {tier: web}, networks: [blog_default],
- *	   mac: "02:42:c6:12:00:02"}
+ *	   mac: "02:42:c6:12:00:02", port: vnet0}
  *	networks:
  *	- {name: blog_default, bridge: br-blog, subnets: [198.18.0.0/24],
  *	   gateways: [198.18.0.1], project: blog}
  *
- * `ips` is a list where there is more than one. Without `container` an endpoint is called by its
+ * `port` is the interface of the bridge that leads to it: nobody behind another port may use its
+ * addresses, nor it others. `ips` is a list where there is more than one. Without `container` an endpoint is called by its
  * first address. An unknown or repeated key, a value of another type, two endpoints of one name:
  * all are errors, with line and column.
  */

@@ -4,7 +4,8 @@
 # A container that may send raw frames (Docker's default) forges its neighbour's address, MAC, ARP and ND, the
 # gateway's, a server of the internet's, towards a third container, the host and a VM: none arrives, and the
 # neighbour's connections go on. The policy allows the neighbour what is forged in its name, so nothing but the
-# binding to its port tells them apart. Frames are counted where they arrive.
+# binding to its port tells them apart. The same for a machine that is no container, by the port that the inventory
+# names. Frames are counted where they arrive.
 set -euo pipefail
 # shellcheck source=lab.sh
 . "$(dirname "$0")/lab.sh"
@@ -38,12 +39,37 @@ forget() {
 	done
 }
 
+# forge EACH MAC IPV4 IPV6: in the name of whom
 forge() {
 	lab_exec attacker /usr/bin/python3 /lab/forge.py send "$1" "vm=198.19.1.10" "outside=198.19.7.7" \
 		"me.mac=$(link attacker)" "me.ip=$(lab_address attacker)" "me.ip6=$(six attacker)" \
-		"victim.mac=$(link victim)" "victim.ip=$(lab_address victim)" "victim.ip6=$(six victim)" \
+		"victim.mac=$2" "victim.ip=$3" "victim.ip6=$4" \
 		"third.mac=$(link third)" "third.ip=$(lab_address third)" "third.ip6=$(six third)" \
 		"gateway.mac=$(link docker "$BRIDGE")" "gateway.ip=$GATEWAY"
+}
+
+forge_victim() { forge "$1" "$(link victim)" "$(lab_address victim)" "$(six victim)"; }
+forge_machine() { forge "$1" "$(link machine)" "${MACHINE[@]}"; }
+
+# A machine at the bridge's port vnet0.
+MACHINE=(198.18.64.200 fd00:18::200)
+machine() {
+	lab_namespace "$LAB_TAG-machine"
+	LAB_HOSTS[machine]=$LAB_TAG-machine
+	ip -n "$LAB_NS" link add vnet0 type veth peer name eth0 netns "$LAB_TAG-machine"
+	ip -n "$LAB_NS" link set vnet0 master "$BRIDGE" up
+	ip -n "$LAB_TAG-machine" link set eth0 up
+	ip -n "$LAB_TAG-machine" addr add "${MACHINE[0]}/24" dev eth0
+	ip -n "$LAB_TAG-machine" addr add "${MACHINE[1]}/64" dev eth0 nodad
+	ip -n "$LAB_TAG-machine" route add default via "$GATEWAY"
+}
+
+nothing_arrived() {
+	local who n
+	for who in third vm docker; do
+		n=$(arrived "$who" FORGED)
+		[[ $n == 0 ]] || lab_fail "$1: $n forged frames arrived at $who: $(grep -m 3 ^FORGED "$LAB_DIR/log/$who.arrived")"
+	done
 }
 
 all_bound() { [[ $(lab_bw_field ports.bound) == "$1" && $(lab_bw_field ports.state) == ok ]]; }
@@ -68,6 +94,7 @@ http.server.ThreadingHTTPServer(("", 80), functools.partial(Handler, directory="
 lab_run victim t victim t_default -- sleep 600
 lab_run attacker t attacker t_default -- sleep 600
 lab_wait_port third 80
+machine
 listen third eth0
 listen vm eth0
 listen docker "$BRIDGE" "$GATEWAY"
@@ -76,18 +103,25 @@ lab_policy <<'YAML'
 version: 1
 mode: enforce
 manage: [project:t]
+inventory: inventory.yaml
 rules:
 - name: web
   from: t/victim
   to: t/third
   app: http
   allow: [{methods: [GET], paths: ["/", "/index.html"]}]
-- {name: datagrams, from: t/victim, to: [t/third, host, "cidr:198.19.1.10/32"], app: udp, port: 5353, allow: true}
+- {name: datagrams, from: [t/victim, t/machine], to: [t/third, host, "cidr:198.19.1.10/32"], app: udp, port: 5353, allow: true}
+YAML
+
+cat >"${LAB_POLICY%/*}/inventory.yaml" <<YAML
+endpoints:
+- {ips: [${MACHINE[0]}, "${MACHINE[1]}"], container: machine, project: t, service: machine, networks: [t_default],
+   mac: "$(link machine)", port: vnet0}
 YAML
 
 # ---- it would work ----
 
-forge 2 >/dev/null
+forge_victim 2 >/dev/null
 BEFORE=$(everywhere FORGED)
 ((BEFORE >= 30)) || lab_fail "without bridgewarden only $BEFORE of the forged frames arrived: the test proves nothing"
 lab_ok "without bridgewarden $BEFORE forged frames arrive"
@@ -95,19 +129,16 @@ lab_ok "without bridgewarden $BEFORE forged frames arrive"
 # ---- it does not ----
 
 lab_bw_up
-lab_must_wait 5 "all containers bound to their ports" all_bound 3
-lab_ok "three containers are bound to their ports"
+lab_must_wait 5 "all bound to their ports" all_bound 4
+lab_ok "three containers and a machine are bound to their ports"
 lab_equal "tables of ours" 2 "$(tables)"
 lab_exec victim curl -s -m 4 -o /dev/null http://third/ || lab_fail "the neighbour cannot reach the third"
 forget
 lab_spawn victim requests /usr/bin/python3 "$LAB_SOURCE/forge.py" requests 12 "http://$(lab_address third)/"
 REQUESTS=$LAB_SPAWNED
-TRIED=$(forge "$EACH" | awk '/^total/ {print $2}')
+TRIED=$(forge_victim "$EACH" | awk '/^total/ {print $2}')
 ((TRIED >= 2000)) || lab_fail "only $TRIED frames were forged"
-for who in third vm docker; do
-	N=$(arrived "$who" FORGED)
-	[[ $N == 0 ]] || lab_fail "$N forged frames arrived at $who: $(grep -m 3 ^FORGED "$LAB_DIR/log/$who.arrived")"
-done
+nothing_arrived "in the neighbour's name"
 lab_ok "of $TRIED forged frames none arrived at the third container, the host or the VM"
 DROPPED=$(lab_bw status -o json | /usr/bin/python3 -c '
 import json, sys
@@ -124,10 +155,28 @@ lab_exec victim /usr/bin/python3 /lab/forge.py honest 100 "$(lab_address third)"
 lab_equal "honest datagrams at the third" 200 "$(arrived third HONEST)"
 lab_equal "honest datagrams at the VM" 100 "$(arrived vm HONEST)"
 
+# ---- a machine of the inventory ----
+
+MORE=$(forge_machine 20 | awk '/^total/ {print $2}')
+nothing_arrived "in the machine's name"
+lab_ok "of $MORE frames forged in the name of a machine of the inventory none arrived"
+TRIED=$((TRIED + MORE))
+forget
+lab_exec machine /usr/bin/python3 "$LAB_SOURCE/forge.py" honest 100 "$(lab_address third)" "$(six third)" 198.19.1.10
+lab_equal "the machine's honest datagrams at the third" 200 "$(arrived third HONEST)"
+lab_equal "the machine's honest datagrams at the VM" 100 "$(arrived vm HONEST)"
+ip -n "$LAB_NS" link set vnet0 nomaster
+lab_must_wait 5 "the machine's port gone" all_bound 3
+forge_machine 5 >/dev/null
+nothing_arrived "in the name of a machine that is off"
+lab_ok "nor while its port is not there"
+ip -n "$LAB_NS" link set vnet0 master "$BRIDGE"
+lab_must_wait 5 "the machine's port back" all_bound 4
+
 # ---- restarted, replaced, taken over ----
 
 docker restart -t 0 victim third >/dev/null
-lab_must_wait 10 "the restarted containers bound again" all_bound 3
+lab_must_wait 10 "the restarted containers bound again" all_bound 4
 lab_wait_port third 80
 lab_equal "after a restart" 200 "$(lab_get victim http://third/)"
 lab_in docker nft flush ruleset bridge

@@ -173,6 +173,44 @@ START_TEST(without_a_process_there_is_no_port)
 }
 END_TEST
 
+/* As an inventory names it: v-web's is there, the bridge itself and a card are no ports. */
+static void add_by_name(struct identity_set *ids, const char *name, const char *ip,
+			const char *port_name)
+{
+	add_endpoint(ids, name, "front", ip, 0);
+	ids->endpoints[ids->n_endpoints - 1].port_name = strdup(port_name);
+}
+
+START_TEST(an_inventory_names_the_port)
+{
+	struct identity_set ids = two_networks();
+	struct ip_addr own = addr_of("198.18.1.1");
+	const struct host_addrs host = {.items = &own, .n = 1};
+	struct bind bind;
+	add_by_name(&ids, "vm", "198.18.1.2", "v-web");
+	add_by_name(&ids, "behind-the-same", "198.18.1.3", "v-web");
+	add_by_name(&ids, "off", "198.18.1.4", "vnet7");
+	add_by_name(&ids, "mistaken", "198.18.1.5", "br0");
+	add_by_name(&ids, "mistaken-too", "198.18.1.6", "eth0");
+	bind_resolve(&ids, &links);
+	struct plan plan = plan_with(MANAGED, &ids);
+	const struct bind_inputs inputs = {&plan.firewall, &ids, &links, &host};
+	ck_assert_int_eq(bind_make(&inputs, &bind), 0);
+	ck_assert_uint_eq(bind.plan.n_owners, 2);
+	ck_assert_str_eq(port_name(&bind, 0), "v-web");
+	ck_assert_str_eq(port_name(&bind, 1), "v-web");
+	ck_assert_uint_eq(bind.n_bound, 1);
+	/* The others' addresses are nobody's, like the host's. */
+	ck_assert_uint_eq(bind.plan.n_host_addrs, 4);
+	struct ip_addr off = addr_of("198.18.1.4");
+	ck_assert(ip_addr_equal(&bind.plan.host_addrs[0], &own));
+	ck_assert(ip_addr_equal(&bind.plan.host_addrs[1], &off));
+	bind_fini(&bind);
+	plan_fini(&plan);
+	identity_set_fini(&ids);
+}
+END_TEST
+
 START_TEST(one_namespace_has_a_port_on_each_of_its_bridges)
 {
 	const struct link *port = links_port(&links, 2, 10);
@@ -194,6 +232,7 @@ int main(void)
 	tcase_add_test(tc, a_bridge_with_a_port_to_the_world_and_one_without_subnets_are_open);
 	tcase_add_test(tc, addresses_go_to_their_ports_and_the_rest_is_told_apart);
 	tcase_add_test(tc, without_a_process_there_is_no_port);
+	tcase_add_test(tc, an_inventory_names_the_port);
 	tcase_add_test(tc, one_namespace_has_a_port_on_each_of_its_bridges);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);

@@ -24,7 +24,7 @@ START_TEST(reads_endpoints_and_networks)
 		"endpoints:\n"
 		"- {ip: 198.18.0.2, container: wp-1, project: blog, service: wordpress, "
 		"image: 'wordpress:6', labels: {tier: web, empty: ''}, networks: [front, back], "
-		"mac: '02:42:c6:12:00:02'}\n"
+		"mac: '02:42:c6:12:00:02', port: vnet0}\n"
 		"- {ips: [198.18.0.3, 'fd00::3']}\n"
 		"networks:\n"
 		"- {name: front, bridge: br-1, subnets: [198.18.0.0/24, 'fd00::/64'], "
@@ -44,6 +44,8 @@ START_TEST(reads_endpoints_and_networks)
 	ck_assert_uint_eq(wp->n_addresses, 2);
 	ck_assert_str_eq(wp->addresses[1].network, "back");
 	ck_assert_mem_eq(wp->addresses[1].mac, mac, 6);
+	ck_assert_str_eq(wp->port_name, "vnet0");
+	ck_assert_ptr_null(bare->port_name);
 	ck_assert_str_eq(bare->container, "198.18.0.3");
 	ck_assert_uint_eq(bare->n_addresses, 2);
 	ck_assert_str_eq(bare->addresses[0].network, "");
@@ -77,6 +79,10 @@ static const struct {
 	 "ids.yaml:1:32: not a link address (aa:bb:cc:dd:ee:ff): 1"},
 	{"endpoints: [{ip: 1.2.3.4, mac: '0:1:2:3:4:5:6789'}]",
 	 "ids.yaml:1:32: not a link address (aa:bb:cc:dd:ee:ff): 0:1:2:3:4:5:6789"},
+	{"endpoints: [{ip: 1.2.3.4, port: a-name-too-long1}]",
+	 "ids.yaml:1:33: not the name of an interface: a-name-too-long1"},
+	{"endpoints: [{ip: 1.2.3.4, port: a/b}]",
+	 "ids.yaml:1:33: not the name of an interface: a/b"},
 	{"endpoints: [{ip: 1.2.3.4, service: a}]", "ids.yaml:1:13: `service` needs `project`"},
 	{"endpoints: [{ip: 1.2.3.4, labels: [a]}]", "ids.yaml:1:35: labels are a mapping"},
 	{"endpoints: [{ip: 1.2.3.4, labels: {a: [b]}}]",
