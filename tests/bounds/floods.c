@@ -218,7 +218,7 @@ static void idle_after_a_request(void)
 	uint64_t each = (score_rss() - before) / TABLE;
 	score_try(SCORE_S14, n == TABLE && rig_held(r) == 0,
 		  "%u flows idle after a request: no byte is kept", n);
-	score_gap(SCORE_S14, each <= 600,
+	score_try(SCORE_S14, each <= 600,
 		  "%u flows idle after a request: %" PRIu64 " bytes each of at most 600", n, each);
 	rig_free(r);
 }
