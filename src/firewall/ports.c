@@ -62,20 +62,35 @@ static void print_number(FILE *to, const uint8_t *bytes, size_t n)
 		(void)fprintf(to, "%02x", bytes[i]);
 }
 
+/* The address as an element's last part. */
+static void print_plain(FILE *to, const struct ip_addr *addr)
+{
+	char text[IP_ADDR_TEXT];
+	if (ip_addr_is_v4(addr))
+		(void)fputs(ip_addr_print(addr, text), to);
+	else
+		print_number(to, addr->b, sizeof(addr->b));
+	(void)fputc('\n', to);
+}
+
 /* "own4", or "known4" without a port. IPv6 addresses are numbers: the sets are asked for the target
  * of a neighbour advertisement, too, and nft knows that field by its place only. */
 static void print_address(const struct page *p, const char *port, const struct ip_addr *addr)
 {
-	char text[IP_ADDR_TEXT];
 	const char *set = port ? "own" : "known";
 	(void)fprintf(p->elements, "bridge %s%c ", set, ip_addr_is_v4(addr) ? '4' : '6');
 	if (port)
 		(void)fprintf(p->elements, "\"%s\" . ", port);
-	if (ip_addr_is_v4(addr))
-		(void)fputs(ip_addr_print(addr, text), p->elements);
-	else
-		print_number(p->elements, addr->b, sizeof(addr->b));
-	(void)fputc('\n', p->elements);
+	print_plain(p->elements, addr);
+}
+
+static void print_usual(const struct page *p, const struct ports_owner *owner)
+{
+	(void)fprintf(p->elements, "bridge usual%c \"%s\" . ",
+		      ip_addr_is_v4(&owner->addr) ? '4' : '6', port_of(p, owner));
+	print_number(p->elements, owner->mac, sizeof(owner->mac));
+	(void)fputs(" . ", p->elements);
+	print_plain(p->elements, &owner->addr);
 }
 
 static void print_mac(const struct page *p, const char *port, const uint8_t mac[6])
@@ -94,6 +109,7 @@ static void print_owner(const struct page *p, const struct ports_owner *owner)
 	print_address(p, NULL, &owner->addr);
 	if (!has_mac(owner))
 		return;
+	print_usual(p, owner);
 	const struct ip_addr local = link_local(owner->mac);
 	print_address(p, port, &local);
 	print_address(p, NULL, &local);
@@ -172,7 +188,9 @@ static void print_ports(const struct page *p, const enum binding *bindings)
 #define UNSPECIFIED_TYPES                                                                          \
 	"{ nd-router-solicit, nd-neighbor-solicit, mld-listener-report, mld2-listener-report }"
 
-static const char sets[] = "\tset own4 { type ifname . ipv4_addr; }\n"
+static const char sets[] = "\tset usual4 { typeof iifname . @ll,48,48 . ip saddr; }\n"
+			   "\tset usual6 { typeof iifname . @ll,48,48 . @nh,64,128; }\n"
+			   "\tset own4 { type ifname . ipv4_addr; }\n"
 			   "\tset own6 { typeof iifname . @nh,64,128; }\n"
 			   "\tset own-macs { typeof iifname . @ll,48,48; }\n"
 			   "\tset known4 { type ipv4_addr; }\n"
@@ -255,10 +273,7 @@ static const char fixed_chains[] =
 	"\t\tip6 saddr fe80::/10 accept\n"
 	"\t\tcounter name \"forged-ip\" drop\n"
 	"\t}\n"
-	/* Nearly every frame is of one of the first two kinds. */
 	"\tchain bound {\n"
-	"\t\tether type ip iifname . @ll,48,48 @own-macs iifname . ip saddr @own4 accept\n"
-	"\t\tether type ip6 ip6 nexthdr { tcp, udp } iifname . @ll,48,48 @own-macs iifname . @nh,64,128 @own6 accept\n"
 	"\t\tjump shape\n"
 	"\t\tjump no-router\n"
 	"\t\tjump own-links\n"
@@ -284,10 +299,15 @@ static const char fixed_chains[] =
 	"\t}\n";
 /* clang-format on */
 
-/* Before br_netfilter (0), so before IP and its connections see the frame. */
+/* Before br_netfilter (0), so before IP and its connections see the frame. Nearly every frame is a
+ * usual one, and takes one look into a set: its port's own addresses, nothing that could speak for
+ * others. */
+/* clang-format off */
 static const char hooks[] =
 	"\tchain prerouting {\n"
 	"\t\ttype filter hook prerouting priority -350; policy accept;\n"
+	"\t\tether type ip iifname . @ll,48,48 . ip saddr @usual4 accept\n"
+	"\t\tether type ip6 ip6 nexthdr { tcp, udp } iifname . @ll,48,48 . @nh,64,128 @usual6 accept\n"
 	"\t\tiifname vmap @ways\n"
 	"\t\tgoto strange\n"
 	"\t}\n"
@@ -295,6 +315,7 @@ static const char hooks[] =
 	"\t\ttype filter hook forward priority -350; policy accept;\n"
 	"\t\tiifname != @managed-ports oifname @managed-ports goto strange-to-managed\n"
 	"\t}\n";
+/* clang-format on */
 
 static const char inet_table[] = "table inet bridgewarden {\n"
 				 "\tset managed-ports { type ifname; }\n"

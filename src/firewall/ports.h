@@ -7,11 +7,12 @@
  * learns from it and before anything else sees it, also where the connection was handed to the
  * kernel:
  *
- *   prerouting --> by port --> bound     its container is known: its own addresses, nothing else
- *                         `--> net-N     not known (yet): of the bridge's subnets what nobody owns
- *                         `--> open      the bridge's subnets are not known: what nobody owns
- *                         `--> accept    of a bridge that is not managed
- *              `--> strange              a port newer than the table: what nobody owns
+ *   prerouting --> usual?    its port's own addresses in a plain packet: accepted
+ *              `--> by port --> bound     its container is known: its own addresses, nothing else
+ *                          `--> net-N     not known (yet): of the bridge's subnets what nobody owns
+ *                          `--> open      the bridge's subnets are not known: what nobody owns
+ *                          `--> accept    of a bridge that is not managed
+ *              `--> strange               a port newer than the table: what nobody owns
  *   forward, from a strange port to a managed one --> what a frame may be at all
  *
  * A strange port is not dropped: its bridge is not known, and a container must not wait for us.

@@ -70,6 +70,8 @@ static bool has(const struct ports_text *text, const char *element)
 }
 
 static const char *const wanted[] = {
+	"bridge usual4 \"v0\" . 0x020000000002 . 198.18.1.2",
+	"bridge usual6 \"v0\" . 0x020000000002 . 0xfd000001000000000000000000000002",
 	"bridge own4 \"v0\" . 198.18.1.2",
 	"bridge own6 \"v0\" . 0xfd000001000000000000000000000002",
 	"bridge own6 \"v0\" . 0xfe80000000000000000000fffe000002", /* of its link address */
@@ -98,9 +100,9 @@ START_TEST(each_port_has_its_way_and_its_addresses)
 	struct ports_text text = print(&plan);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		ck_assert_msg(has(&text, wanted[i]), "%s", wanted[i]);
-	/* 2 own4, 2 own6, 1 own-macs; 3 known4, 3 known6, 2 known-macs; 6 ways, 2 nested, 5 and 5
-	 */
-	ck_assert_uint_eq(text.n_elements, 31);
+	/* 1 usual4, 1 usual6; 2 own4, 2 own6, 1 own-macs; 3 known4, 3 known6, 2 known-macs; 6 ways,
+	 * 2 nested, 5 and 5 */
+	ck_assert_uint_eq(text.n_elements, 33);
 	ck_assert(!has(&text, "bridge managed-ports \"vother\""));
 	ports_text_fini(&text);
 }
@@ -147,6 +149,8 @@ START_TEST(a_change_is_what_differs_deletions_first)
 		change,
 		"delete element bridge bridgewarden known4 { 198.18.1.2 }\n"
 		"delete element bridge bridgewarden own4 { \"v0\" . 198.18.1.2 }\n"
+		"delete element bridge bridgewarden usual4 { \"v0\" . 0x020000000002 . "
+		"198.18.1.2 }\n"
 		"delete element bridge bridgewarden ways { \"v4\" : goto bound-but-for-mac }\n"
 		"add element bridge bridgewarden known-macs { 0x000000000009 }\n"
 		"add element bridge bridgewarden known4 { 198.18.1.9 }\n"
@@ -156,6 +160,8 @@ START_TEST(a_change_is_what_differs_deletions_first)
 		"add element bridge bridgewarden own6 { \"v4\" . "
 		"0xfe80000000000000020000fffe000009 "
 		"}\n"
+		"add element bridge bridgewarden usual4 { \"v0\" . 0x020000000002 . 198.18.1.9, "
+		"\"v4\" . 0x000000000009 . 198.18.1.4 }\n"
 		"add element bridge bridgewarden ways { \"v4\" : goto bound }\n");
 	free(change);
 	ports_text_fini(&before);
