@@ -152,3 +152,12 @@ void held_mark_stale(struct worker *w, struct flow *flow, unsigned dir, uint32_t
 			held->is_stale = true;
 	}
 }
+
+/* What has no flow and so no judgement. */
+void answer_unjudged(struct turn *t)
+{
+	if (binds(t->w, NULL))
+		answer_drop(t);
+	else
+		answer_accept(t, NULL);
+}

@@ -68,12 +68,41 @@ void held_release(struct worker *w, struct flow *flow, const bool side[2]); /* a
 void held_discard(struct worker *w, struct flow *flow);			    /* drop all */
 void held_mark_stale(struct worker *w, struct flow *flow, unsigned dir, uint32_t seq, uint32_t n);
 
+/* What has no flow and so no judgement. */
+void answer_unjudged(struct turn *t);
+
+/* worker.c: a turn of the flow is over, whatever came of it */
+void turn_end(struct worker *w, struct flow *flow);
+
+/* sides.c */
+/* False: a managed address that nobody owns (yet). */
+bool sides_identify(struct worker *w, struct flow *flow);
+bool sides_are_forged(const struct flow *flow, unsigned dir, const struct capture_packet *cp);
+/* The same for a flow that may be of an older image. */
+bool sides_has_forged_source(struct turn *t, const struct flow *flow);
+void sides_resume(struct worker *w, struct flow *flow);
+void sides_refresh(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
+void sides_retry(struct worker *w);
+
+/* opening.c */
+struct flow_key opening_key(const struct packet *p);
+struct flow *opening_create(struct worker *w, const struct packet *p); /* NULL: the table is full */
+void opening_packet(struct turn *t);
+void opening_midstream(struct turn *t);
+enum inspect_status opening_datagram(struct turn *t, struct flow *flow);
+
+/* expiry.c */
+bool expiry_make_room(struct worker *w); /* false: nothing could be spared */
+void expiry_run(struct worker *w);
+
 /* segment.c: TCP payload of a followed flow */
 enum inspect_status segment_take(struct turn *t, struct flow *flow);
 
 /* settle.c: what a status of inspect means for the flow */
 void settle(struct turn *t /* or NULL */, struct worker *w, struct flow *flow,
 	    enum inspect_status status);
+/* Denied as a connection, by no rule. */
+void deny_connection(struct worker *w, struct flow *flow, enum reason reason);
 void settle_mark(struct worker *w, struct flow *flow);
 /* The packet in hand passes by itself: it carries nothing that is judged. What is held stays held.
  */

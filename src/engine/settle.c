@@ -258,3 +258,19 @@ void settle(struct turn *t, struct worker *w, struct flow *flow, enum inspect_st
 		return;
 	}
 }
+
+void deny_connection(struct worker *w, struct flow *f, enum reason reason)
+{
+	struct policy_decision d = {
+		.verdict = VERDICT_DENY,
+		.mode = MODE_ENFORCE,
+		.reason = reason,
+		.rule = POLICY_NO_RULE,
+		.log_deny = true,
+	};
+	f->verdict = VERDICT_DENY;
+	f->reason = (uint8_t)reason;
+	f->mode = MODE_ENFORCE;
+	f->rule = POLICY_NO_RULE;
+	record_violation(w, f, &d, NULL, NULL);
+}
