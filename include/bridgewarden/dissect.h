@@ -45,8 +45,8 @@
 #include "bridgewarden/bytes.h"
 
 enum {
-	DIS_STATE_MAX = 4096,	  /* state_size of any dissector; one pool slot of the engine */
-	DIS_UNIT_MAX = 64 * 1024, /* max_unit of any dissector */
+	DIS_STATE_MAX = 12 * 1024, /* state_size of any dissector; one pool slot of the engine */
+	DIS_UNIT_MAX = 64 * 1024,  /* max_unit of any dissector */
 	DIS_VALUES_MAX =
 		96,	   /* values in one event; what does not fit makes the event DIS_UNPROVEN */
 	DIS_APPS_MAX = 64, /* dissectors; a set of them is one uint64_t */
@@ -142,6 +142,10 @@ struct dissector {
 	size_t state_size;    /* <= DIS_STATE_MAX */
 	size_t max_unit;      /* <= DIS_UNIT_MAX: most bytes ever held back per direction */
 	bool is_sealed; /* judges how a connection opens; the rest is opaque by nature (tls) */
+	/* The same requests in other words on the wire, as HTTP/2 is of HTTP: rules for that
+	 * protocol judge this one too, and `fields` are the very same. NULL: a protocol of its own.
+	 */
+	const struct dissector *variant_of;
 	const struct dis_field *fields;
 	size_t n_fields;
 	/* Over UDP each datagram is one slice and must be consumed whole or refused; DIS_MORE is

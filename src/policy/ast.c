@@ -160,6 +160,17 @@ uint8_t app_find(const char *name)
 	return POLICY_APP_NONE;
 }
 
+uint64_t app_set(uint8_t app)
+{
+	if (app >= n_dissectors)
+		return 0;
+	uint64_t set = UINT64_C(1) << app;
+	for (size_t i = 0; i < n_dissectors; i++)
+		if (dissectors[i]->variant_of == dissectors[app])
+			set |= UINT64_C(1) << i;
+	return set;
+}
+
 bool app_uses(uint8_t app, uint8_t ip_proto)
 {
 	switch (app) {

@@ -167,6 +167,8 @@ void rule_fini(struct rule *rule);
 /* "mysql", "tcp"; 0xff for a name that is neither. */
 const char *app_name(uint8_t app);
 uint8_t app_find(const char *name);
+/* The dissectors that a rule for it judges: the protocol and its variants. 0: raw. */
+uint64_t app_set(uint8_t app);
 bool app_uses(uint8_t app, uint8_t ip_proto);
 /* One more zeroed element at the end of an array, or NULL. `items` is the address of the pointer to
  * the array, of any type. Capacity: the next power of two. */

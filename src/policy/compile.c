@@ -273,6 +273,7 @@ static enum tls_choice tls_of(const struct rule *rule)
 static void add_rule(struct writing *w, const struct rule *rule)
 {
 	struct image_rule r = {
+		.apps = app_set(rule->app),
 		.name = add_string(w, rule->name),
 		.from = describe(w, &rule->from),
 		.to = describe(w, &rule->to),

@@ -71,7 +71,7 @@ static void tally_open(struct tally *t, const struct image_rule *rule)
 	t->allow_open |= rule->action == RULE_ALLOW;
 	if (rule->action == RULE_DENY && rule->mode > t->open_mode)
 		t->open_mode = (enum mode)rule->mode;
-	t->apps |= UINT64_C(1) << rule->app;
+	t->apps |= rule->apps;
 }
 
 static void tally_cover(struct tally *t, const struct image_rule *rule)
@@ -275,7 +275,7 @@ static struct tally tally_known_app(const struct policy_image *image,
 	uint32_t number;
 	while ((rule = walk_next(&walk, &number))) {
 		tally_cover(&t, rule);
-		if (!app_is_raw(rule->app) && rule->app != app)
+		if (!app_is_raw(rule->app) && !image_rule_speaks(rule, app))
 			continue;
 		tally_wishes(&t, rule);
 		t.covers_app |= rule->action == RULE_ALLOW;

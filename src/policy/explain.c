@@ -126,7 +126,7 @@ static void explain_app(struct explaining *x, const struct image_rule *rule,
 		return;
 	if (x->app == POLICY_APP_NONE)
 		fail(e, "app", app_name(rule->app), "not known yet");
-	else if (x->app != rule->app)
+	else if (!image_rule_speaks(rule, x->app))
 		fail(e, "app", app_name(rule->app), app_name(x->app));
 	else if (x->event && x->event->kind != DIS_CLAIM)
 		explain_event(x, rule, e);

@@ -161,6 +161,8 @@ static bool rule_is_good(const struct policy_image *image, const struct image_ru
 		return false;
 	if (app_is_raw(r->app) ? r->app > APP_ICMP || r->n_items : r->app >= n_dissectors)
 		return false;
+	if (r->apps != app_set(r->app))
+		return false;
 	return r->action <= RULE_DENY && r->mode <= MODE_ENFORCE && r->log <= LOG_SAMPLE &&
 	       r->tls >= TLS_ANY && r->tls <= TLS_REQUIRE &&
 	       (r->log != LOG_SAMPLE || r->log_sample) &&
@@ -231,6 +233,7 @@ uint64_t image_protocols(void)
 	for (size_t i = 0; i < n_dissectors; i++) {
 		const struct dissector *d = dissectors[i];
 		h = mix_text(h, d->name);
+		h = mix_text(h, d->variant_of ? d->variant_of->name : NULL);
 		for (size_t f = 0; f < d->n_fields; f++) {
 			h = mix_text(h, d->fields[f].name);
 			h = mix_text(h, d->fields[f].key);

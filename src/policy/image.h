@@ -21,7 +21,7 @@
 #include "bridgewarden/policy.h"
 #include "policy/ast.h"
 
-enum { IMAGE_LAYOUT = 2 }; /* counts up with each change of a struct below */
+enum { IMAGE_LAYOUT = 3 }; /* counts up with each change of a struct below */
 
 #define IMAGE_MAGIC "bwpolicy"
 
@@ -63,6 +63,7 @@ struct image_item {
 };
 
 struct image_rule {
+	uint64_t apps; /* the dissectors that it judges: its own and its variants; none: raw */
 	uint32_t name, from, to, port; /* strings; the last three for explanations */
 	uint32_t ports, n_ports;       /* index in the table; none: any */
 	uint32_t items, n_items;       /* index in the table; none: unconditional */
@@ -97,6 +98,12 @@ const struct image_address *image_find_owner(const struct policy_image *image,
 					     const struct ip_addr *addr);
 uint32_t image_hash(const struct ip_addr *addr, uint8_t length);
 struct ip_addr image_mask(const struct ip_addr *addr, uint8_t length);
+
+/* Does the rule judge what that dissector reads? */
+static inline bool image_rule_speaks(const struct image_rule *rule, uint8_t app)
+{
+	return app < DIS_APPS_MAX && (rule->apps >> app & 1);
+}
 
 static inline const void *image_at(const struct policy_image *image, struct image_table table)
 {

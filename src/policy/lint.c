@@ -178,7 +178,7 @@ static bool side_covers(const struct side *a, const struct side *b)
 static bool apps_overlap(uint8_t unconstrained, uint8_t constrained)
 {
 	if (!app_is_raw(unconstrained))
-		return unconstrained == constrained;
+		return app_set(unconstrained) & app_set(constrained);
 	return (app_uses(unconstrained, IPPROTO_TCP) && app_uses(constrained, IPPROTO_TCP)) ||
 	       (app_uses(unconstrained, IPPROTO_UDP) && app_uses(constrained, IPPROTO_UDP));
 }
@@ -187,8 +187,10 @@ static bool app_covers(uint8_t a, uint8_t b)
 {
 	if (a == b || a == APP_ANY)
 		return true;
-	if (!app_is_raw(a) || app_is_raw(b))
+	if (app_is_raw(b))
 		return false;
+	if (!app_is_raw(a))
+		return (app_set(b) & ~app_set(a)) == 0;
 	return app_uses(b, IPPROTO_TCP) <= app_uses(a, IPPROTO_TCP) &&
 	       app_uses(b, IPPROTO_UDP) <= app_uses(a, IPPROTO_UDP);
 }

@@ -456,8 +456,9 @@ static bool is_of_pair(const struct asking *a, uint32_t number)
 static bool speaks_of(const struct asking *a, uint32_t number)
 {
 	const struct image_rule *rule = &image_rules(a->image)[number];
-	return is_of_pair(a, number) && (a->sentence->app == POLICY_APP_NONE ||
-					 app_is_raw(rule->app) || rule->app == a->sentence->app);
+	return is_of_pair(a, number) &&
+	       (a->sentence->app == POLICY_APP_NONE || app_is_raw(rule->app) ||
+		image_rule_speaks(rule, a->sentence->app));
 }
 
 /* Of the rules that speak: the expected one's port; else, if every allow names ports, the first
