@@ -112,6 +112,9 @@ struct flow {
 	bool was_offloaded;  /* records say that counts are partial */
 	bool has_reported;   /* a violation of the connection was recorded */
 	bool is_leaving;     /* DENIED, and told so: both sides are being seen off */
+	bool is_parting;     /* a request was refused behind others: it ends (half.want bytes from
+				`fed`) what the client is heard of, and it will be told when the
+				replies to the others are through */
 	bool has_asked;	     /* a request was let through ... */
 	uint32_t asked_ack;  /* ... when the client had acknowledged so much */
 	uint8_t end;	     /* enum flow_end */

@@ -62,6 +62,10 @@ static void waited_long_enough(struct worker *w, struct flow *f)
 		farewell_end(w, f);
 	if (f->phase != FLOW_IDENTIFYING && f->phase != FLOW_INSPECTING && !was_waiting)
 		return;
+	if (f->is_parting) {
+		settle_denied(NULL, w, f);
+		return;
+	}
 	f->deadline_ns = 0;
 	/* Nobody's now: in a file that only watches just a rule that is enforced for anybody binds
 	 * it. */

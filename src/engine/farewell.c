@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The end of a connection whose client was told in its own protocol: words and FIN to the client,
+ * The end of a connection whose client was told in its own protocol (at once, or when the replies
+ * to what it asked before are through: is_parting): words and FIN to the client,
  * FIN to the server, then each side is answered until it has closed too, as its peer would. Not a
  * byte goes from one to the other any more.
  *
@@ -42,6 +43,32 @@ static bool can_be_told(const struct turn *t, const struct worker *w, const stru
 	if (server->is_tracked && server->next != server->passed)
 		return false; /* a reply is being held */
 	return !is_asking || !is_answer_due(t, f);
+}
+
+bool farewell_postpone(struct turn *t, struct worker *w, struct flow *f)
+{
+	const struct half *client = &f->half[0], *server = &f->half[1];
+	bool is_due = w->inspect.is_refusal_due && w->settings->refuse == POLICY_REFUSE_NATIVE;
+	bool may = is_due && t && t->dir == 0 && !f->is_parting && server->is_tracked &&
+		   !server->is_blind && !server->has_fin && !client->fin_passed &&
+		   !has_sent_ahead(client);
+	if (!may)
+		return false;
+	held_discard(w, f);
+	f->is_parting = true;
+	f->mark = MARK_BOTH;
+	flow_set_deadline(w, f, PATIENCE_NS);
+	record_refusal(w, "later");
+	if (!t->is_answered)
+		answer_drop(t);
+	return true;
+}
+
+void farewell_retry(struct turn *t, struct flow *f)
+{
+	inspect_word(&t->w->inspect, f);
+	if (can_be_told(t, t->w, f))
+		settle_denied(t, t->w, f);
 }
 
 static void see_off_client(struct worker *w, struct flow *f)

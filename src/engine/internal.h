@@ -97,10 +97,14 @@ void expiry_run(struct worker *w);
 
 /* segment.c: TCP payload of a followed flow */
 enum inspect_status segment_take(struct turn *t, struct flow *flow);
+/* Of a client that is heard no more: only what was judged before passes, when it comes again. */
+void segment_take_again(struct turn *t, struct flow *flow);
 
 /* settle.c: what a status of inspect means for the flow */
 void settle(struct turn *t /* or NULL */, struct worker *w, struct flow *flow,
 	    enum inspect_status status);
+/* The end of a flow that was denied: tells both sides, forgets their bytes. */
+void settle_denied(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
 /* Denied as a connection, by no rule. */
 void deny_connection(struct worker *w, struct flow *flow, enum reason reason);
 void settle_mark(struct worker *w, struct flow *flow);
@@ -119,13 +123,18 @@ void refuse_datagram(struct turn *t); /* in its protocol's words, or by ICMP */
 bool farewell_begin(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
 void farewell_packet(struct turn *t, struct flow *flow);
 void farewell_end(struct worker *w, struct flow *flow); /* they took too long */
+/* The refused request stands behind others: may the client hear of it when their replies are
+ * through? If so the flow is_parting from now on. */
+bool farewell_postpone(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
+void farewell_retry(struct turn *t, struct flow *flow); /* after bytes of the server have passed */
 
 /* packets of our own, in the name of side !to */
 void send_to_side(struct worker *w, const struct flow *flow, unsigned to,
 		  const struct tcp_segment *segment /* numbers, flags, data */);
 
 /* record.c */
-/* Ends the record of the denial under way, if any: "native", "reset", "icmp", "drop". */
+/* Ends the record of the denial under way, if any: "native", "later" (native, once the
+ * replies before it are through; else reset), "reset", "icmp", "drop". */
 void record_refusal(struct worker *w, const char *said);
 void record_flow(struct worker *w, const struct flow *flow);
 void record_violation(struct worker *w, const struct flow *flow, const struct policy_decision *d,

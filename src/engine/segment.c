@@ -74,6 +74,29 @@ static bool store(struct turn *t, struct half *h)
 	return r.status == REASM_OK;
 }
 
+void segment_take_again(struct turn *t, struct flow *flow)
+{
+	struct packet *p = &t->p;
+	struct half *h = &flow->half[t->dir];
+	uint32_t end = p->seq + (uint32_t)p->data.n;
+	if (p->data.n > 0 && !seq_before(p->seq, h->passed)) {
+		answer_drop(t);
+		return;
+	}
+	if (seq_after(end, h->passed)) {
+		packet_trim_data(p, t->cp->data, h->passed - p->seq);
+		t->is_changed = true;
+	}
+	if (p->tcp_flags & TCP_FIN) {
+		packet_clear_flags(p, t->cp->data, TCP_FIN);
+		t->is_changed = true;
+	}
+	if (p->data.n > 0 && !store(t, h))
+		answer_drop(t);
+	else
+		answer_accept(t, flow);
+}
+
 /* A side that is not followed: its bytes pass, nothing is learned. */
 static bool is_unfollowed(const struct half *h)
 {

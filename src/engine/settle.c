@@ -67,7 +67,8 @@ void settle_mark(struct worker *w, struct flow *flow)
 	} else if (waits_for_acks(flow)) {
 		flow->mark = MARK_BOTH;
 		flow->kernel_mark = MARK_NONE; /* say it until an acknowledgement comes */
-	} else if (inspect_can_spare_replies(&w->inspect, flow) && !flow->half[1].has_fin) {
+	} else if (!flow->is_parting && inspect_can_spare_replies(&w->inspect, flow) &&
+		   !flow->half[1].has_fin) {
 		if (!flow->replies_unseen)
 			stop_seeing_replies(w, flow);
 		flow->mark = MARK_REQUESTS;
@@ -113,6 +114,8 @@ void pass_alone(struct turn *t, struct flow *flow)
 static bool side_may_pass(const struct flow *flow, unsigned side)
 {
 	const struct half *h = &flow->half[side];
+	if (flow->is_parting && side == 0)
+		return false;
 	bool proves_itself = flow->phase == FLOW_INSPECTING && flow->is_enforced && h->is_tracked &&
 			     !h->is_blind && !h->is_proven && h->skip == 0;
 	uint32_t n = h->next - h->fed;
@@ -191,10 +194,17 @@ static void pass_judged_part(struct turn *t, struct flow *flow)
 
 static void deny(struct turn *t, struct worker *w, struct flow *flow)
 {
-	bool followed = flow->half[0].is_tracked;
 	counter_inc(w->setup.counters, COUNTER_REFUSED);
-	if (t && !t->is_answered && followed)
+	if (t && !t->is_answered && flow->half[0].is_tracked)
 		pass_judged_part(t, flow);
+	if (!farewell_postpone(t, w, flow))
+		settle_denied(t, w, flow);
+}
+
+void settle_denied(struct turn *t, struct worker *w, struct flow *flow)
+{
+	bool followed = flow->half[0].is_tracked;
+	flow->is_parting = false;
 	flow->end = FLOW_END_REFUSED;
 	flow->mark = MARK_BOTH;
 	flow->deadline_ns = 0;

@@ -91,6 +91,10 @@ void sides_refresh(struct turn *t /* or NULL */, struct worker *w, struct flow *
 		sides_resume(w, f);
 		return;
 	}
+	if (f->is_parting) { /* the rule that refused may be gone */
+		settle_denied(t, w, f);
+		return;
+	}
 	enum inspect_status status = inspect_rejudge(&w->inspect, f);
 	if (f->phase == FLOW_PASSED && (status == INSPECT_WAIT || status == INSPECT_PASS))
 		status = passed_needs_inspection(w, f);

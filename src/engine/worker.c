@@ -42,6 +42,7 @@ void turn_end(struct worker *w, struct flow *f)
 	flow_end_turn(&w->shard, f);
 	record_refusal(w, "drop"); /* nobody was told */
 	w->inspect.n_refusal = 0;
+	w->inspect.is_refusal_due = false;
 }
 
 /* Flows that a predecessor left waiting are still to be decided in time. */
@@ -151,9 +152,15 @@ static void followed_segment(struct turn *t, struct flow *f)
 		return;
 	}
 	renew_mark(t, f);
+	if (f->is_parting && t->dir == 0) {
+		segment_take_again(t, f);
+		return;
+	}
 	enum inspect_status status = segment_take(t, f);
 	if (!t->is_answered || status == INSPECT_DENY || status == INSPECT_FINAL)
 		settle(t, w, f, status);
+	if (f->is_parting && t->dir == 1)
+		farewell_retry(t, f);
 }
 
 static void judge_datagram(struct turn *t, struct flow *f)

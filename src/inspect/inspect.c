@@ -205,12 +205,12 @@ static bool result_is_sane(const struct dis_result *r, const struct dissector *d
 }
 
 /* Rule names are the operator's own text: in a refusal they must not end a line or a string. */
-static struct bytes say_why(const struct inspect *in, const struct policy_decision *d, char *out)
+static struct bytes say_why(const struct inspect *in, const struct flow *f, char *out)
 {
-	const char *rule = policy_rule_name(in->image, d->rule);
-	int n = d->rule == POLICY_NO_RULE
+	const char *rule = policy_rule_name(in->image, f->rule);
+	int n = f->rule == POLICY_NO_RULE
 			? snprintf(out, DIS_WHY_MAX, "refused by bridgewarden: %s",
-				   reason_text(d->reason))
+				   reason_text((enum reason)f->reason))
 			: snprintf(out, DIS_WHY_MAX, "refused by bridgewarden: rule %s", rule);
 	if (n >= DIS_WHY_MAX)
 		n = DIS_WHY_MAX - 1;
@@ -220,17 +220,30 @@ static struct bytes say_why(const struct inspect *in, const struct policy_decisi
 	return bytes_of(out, (size_t)n);
 }
 
-/* The unit is whole and was denied. */
-static void word_refusal(const struct call *c, struct bytes unit, const struct dis_result *r)
+static void word_refusal(struct inspect *in, const struct flow *f, struct bytes unit)
 {
-	const struct dissector *d = flow_dissector(c->flow);
-	bool is_request = c->dir == DIS_TO_SERVER && r->status == DIS_DONE;
-	if (!is_request || !d->refuse)
-		return;
 	char why[DIS_WHY_MAX];
-	c->in->n_refusal = d->refuse(flow_session(c->in->shard, c->flow), c->flow->ip_proto,
-				     bytes_slice(unit, 0, r->consumed),
-				     say_why(c->in, &c->decision, why), c->in->refusal);
+	in->n_refusal = flow_dissector(f)->refuse(flow_session(in->shard, f), f->ip_proto, unit,
+						  say_why(in, f, why), in->refusal);
+}
+
+/* The unit is whole and was denied. */
+static void refuse_unit(const struct call *c, struct bytes slice, const struct dis_result *r)
+{
+	bool is_request = c->dir == DIS_TO_SERVER && r->status == DIS_DONE;
+	if (!is_request || !flow_dissector(c->flow)->refuse)
+		return;
+	word_refusal(c->in, c->flow, bytes_slice(slice, 0, r->consumed));
+	c->in->is_refusal_due = c->in->n_refusal == 0;
+	c->flow->half[c->dir].want = (uint32_t)r->consumed;
+}
+
+void inspect_word(struct inspect *in, struct flow *f)
+{
+	struct half *h = &f->half[DIS_TO_SERVER];
+	struct bytes unit = reasm_unconsumed(&in->shard->chunks, h, in->scratch, h->want);
+	if (unit.n == h->want)
+		word_refusal(in, f, unit);
 }
 
 /* One unit of the claimed stream. */
@@ -241,7 +254,7 @@ static enum inspect_status feed_unit(struct inspect *in, struct flow *f, unsigne
 	struct dis_result r;
 	struct call c = call_dissector(in, f, dir, slice, &r);
 	if (c.is_denied) {
-		word_refusal(&c, slice, &r);
+		refuse_unit(&c, slice, &r);
 		return INSPECT_DENY;
 	}
 	if (c.is_late_edit || !result_is_sane(&r, flow_dissector(f), slice.n))
@@ -389,7 +402,7 @@ enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigne
 	struct dis_result r;
 	struct call c = call_dissector(in, f, dir, datagram, &r);
 	if (c.is_denied) {
-		word_refusal(&c, datagram, &r);
+		refuse_unit(&c, datagram, &r);
 		return INSPECT_DENY;
 	}
 	if (r.status == DIS_STOPPED) {

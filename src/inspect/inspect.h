@@ -31,9 +31,11 @@ struct inspect {
 	uint8_t *scratch;     /* DIS_UNIT_MAX bytes */
 	uint8_t *probe_state; /* DIS_STATE_MAX bytes, aligned as a session */
 	/* After INSPECT_DENY of a client's unit: what its server would say. 0 bytes: the dissector
-	 * has no words for it. The caller clears n_refusal before each call. */
+	 * has no words for it. The caller clears both before each call. */
 	uint8_t *refusal; /* DIS_REFUSAL_MAX bytes */
 	size_t n_refusal;
+	bool is_refusal_due; /* it may have words once the replies before are through:
+				inspect_word() */
 	/* A unit was judged (also when allowed). found: the protocol seen instead, or NULL; why:
 	 * static text or NULL. */
 	void (*judged)(void *ctx, struct flow *flow, unsigned dir, const struct dis_event *event,
@@ -55,6 +57,8 @@ enum inspect_status inspect_datagram(struct inspect *in, struct flow *flow, unsi
 				     struct bytes datagram);
 /* Nothing more will identify the flow (time is up, the hold is full): settle it. */
 enum inspect_status inspect_give_up(struct inspect *in, struct flow *flow, enum reason reason);
+/* Of a flow that is_parting: are there words now? Sets n_refusal. */
+void inspect_word(struct inspect *in, struct flow *flow);
 /* The image changed: judge again what is known about the connection. */
 enum inspect_status inspect_rejudge(struct inspect *in, struct flow *flow);
 /* May the server's packets stay unseen from now on? */

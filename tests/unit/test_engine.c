@@ -326,8 +326,56 @@ START_TEST(a_client_that_asks_again_is_reset_where_it_stands)
 }
 END_TEST
 
-/* The client would take the words for the answer to its first request. */
-START_TEST(a_pipelined_refusal_is_a_reset)
+#define GET_K  "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+#define DEL_K  "*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n"
+#define NOPERM "-NOPERM refused by bridgewarden: no rule allows it\r\n"
+
+/* The client would take the words for the answer to its first request: they come behind it. */
+START_TEST(a_pipelined_refusal_comes_behind_the_replies_before_it)
+{
+	begin(policy, &rig_cache);
+	const uint32_t asked = c.isn[0] + 1 + 2 * (uint32_t)strlen(GET_K);
+	rig_say(&c, 0, GET_K DEL_K);
+	ck_assert(rig_has_got(r, 0, GET_K));
+	ck_assert_uint_eq(r->n_injected, 0);
+	/* what comes again is cut, what is new goes nowhere */
+	rig_data(&c, 0, 0, GET_K DEL_K, strlen(GET_K DEL_K));
+	ck_assert(was_dropped(rig_data(&c, 0, (uint32_t)strlen(GET_K), DEL_K, strlen(DEL_K))));
+	ck_assert(rig_has_got(r, 0, GET_K));
+	rig_say(&c, 1, "$5\r\nva");
+	ck_assert_uint_eq(r->n_injected, 0); /* half a reply */
+	rig_say(&c, 1, "lue\r\n");
+	ck_assert(rig_has_got(r, 1, "$5\r\nvalue\r\n"));
+	ck_assert_uint_eq(r->n_injected, 2);
+	struct rig_view words = injected(1), fin = injected(0);
+	assert_numbers(&words, TCP_ACK | TCP_PSH | TCP_FIN, c.isn[1] + 1 + 11, asked);
+	ck_assert(says(&words, NOPERM));
+	assert_numbers(&fin, TCP_ACK | TCP_FIN, c.isn[0] + 1 + (uint32_t)strlen(GET_K),
+		       c.isn[1] + 1 + 11);
+	ck_assert(rig_has_got(r, 0, GET_K));
+	finish();
+}
+END_TEST
+
+START_TEST(a_refusal_behind_several_requests_waits_for_all_replies)
+{
+	begin(policy, &rig_cache);
+	rig_say(&c, 0, GET_K);
+	rig_say(&c, 0, GET_K);
+	rig_say(&c, 0, DEL_K);
+	rig_say(&c, 1, "$-1\r\n");
+	ck_assert_uint_eq(r->n_injected, 0);
+	rig_say(&c, 1, "$-1\r\n");
+	ck_assert_uint_eq(r->n_injected, 2);
+	struct rig_view words = injected(1);
+	ck_assert(says(&words, NOPERM));
+	ck_assert(rig_has_got(r, 0, GET_K GET_K));
+	finish();
+}
+END_TEST
+
+/* Whose replies may stay unseen cannot say how many are through. */
+START_TEST(a_pipelined_refusal_of_http_is_a_reset)
 {
 	begin(policy, &rig_web);
 	rig_say(&c, 0, OK_HEAD);
@@ -335,9 +383,52 @@ START_TEST(a_pipelined_refusal_is_a_reset)
 	ck_assert_uint_eq(r->n_injected, 2);
 	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
 	finish();
+}
+END_TEST
+
+/* The server owes a reply that does not come, or ends the connection itself. */
+START_TEST(a_refusal_that_cannot_be_said_in_time_is_a_reset)
+{
 	begin(policy, &rig_cache);
-	rig_say(&c, 0, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n");
+	rig_say(&c, 0, GET_K DEL_K);
+	rig_wait(r, 6000);
+	ck_assert_uint_eq(r->n_injected, 2);
 	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+	assert_both_told((uint32_t)strlen(GET_K), 0);
+	finish();
+	begin(policy, &rig_cache);
+	rig_say(&c, 0, GET_K DEL_K);
+	ck_assert(was_accepted(rig_flags(&c, 1, TCP_FIN | TCP_ACK, 0)));
+	rig_wait(r, 6000);
+	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+	finish();
+}
+END_TEST
+
+/* A denied unit that waits is denied, whatever policy comes meanwhile and however often it asks. */
+START_TEST(a_refusal_that_waits_outlives_no_reload)
+{
+	begin(policy, &rig_cache);
+	rig_say(&c, 0, GET_K DEL_K);
+	rig_use(r, policy, rig_inventory);
+	rig_say(&c, 1, "$-1\r\n");
+	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+	rig_data(&c, 0, 0, GET_K DEL_K, strlen(GET_K DEL_K));
+	ck_assert(rig_has_got(r, 0, GET_K));
+	finish();
+}
+END_TEST
+
+/* The next engine goes on with it. */
+START_TEST(a_refusal_that_waits_survives_the_engine)
+{
+	begin(policy, &rig_cache);
+	rig_say(&c, 0, GET_K DEL_K);
+	rig_bury(r);
+	rig_say(&c, 1, "$-1\r\n");
+	struct rig_view words = injected(1);
+	ck_assert(says(&words, NOPERM));
+	ck_assert(rig_has_got(r, 0, GET_K));
 	finish();
 }
 END_TEST
@@ -1541,7 +1632,12 @@ int main(void)
 	tcase_add_test(tc, a_refused_client_is_told_in_its_protocol_and_both_sides_close);
 	tcase_add_test(tc, who_does_not_close_is_reset_in_the_end);
 	tcase_add_test(tc, a_client_that_asks_again_is_reset_where_it_stands);
-	tcase_add_test(tc, a_pipelined_refusal_is_a_reset);
+	tcase_add_test(tc, a_pipelined_refusal_comes_behind_the_replies_before_it);
+	tcase_add_test(tc, a_refusal_behind_several_requests_waits_for_all_replies);
+	tcase_add_test(tc, a_pipelined_refusal_of_http_is_a_reset);
+	tcase_add_test(tc, a_refusal_that_cannot_be_said_in_time_is_a_reset);
+	tcase_add_test(tc, a_refusal_that_waits_outlives_no_reload);
+	tcase_add_test(tc, a_refusal_that_waits_survives_the_engine);
 	tcase_add_test(tc, an_answered_connection_is_told_at_the_second_request);
 	tcase_add_test(tc, the_file_may_ask_for_resets_or_silence);
 	tcase_add_test(tc, what_was_sent_ahead_is_forgotten_by_a_reset);
