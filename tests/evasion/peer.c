@@ -221,7 +221,10 @@ void peer_segment(struct peer *p, const struct peer_whim *whim, uint32_t seq, co
 		  size_t n)
 {
 	size_t n_payload = peer_build(p, whim, seq, data, n, scratch);
-	send_around(p, whim, IPPROTO_TCP, scratch, n_payload, n);
+	if (p->hooks)
+		p->hooks->sends(p->hooks->owner, IPPROTO_TCP, scratch, n_payload);
+	else
+		send_around(p, whim, IPPROTO_TCP, scratch, n_payload, n);
 }
 
 static void default_flags(struct peer_whim *whim, uint8_t flags)
@@ -262,7 +265,10 @@ size_t peer_build_datagram(struct peer *p, const struct peer_whim *whim, const u
 void peer_datagram(struct peer *p, const struct peer_whim *whim, const uint8_t *data, size_t n)
 {
 	size_t n_payload = peer_build_datagram(p, whim, data, n, scratch);
-	send_around(p, whim, IPPROTO_UDP, scratch, n_payload, n);
+	if (p->hooks)
+		p->hooks->sends(p->hooks->owner, IPPROTO_UDP, scratch, n_payload);
+	else
+		send_around(p, whim, IPPROTO_UDP, scratch, n_payload, n);
 }
 
 void peer_raw(struct peer *p, const struct peer_whim *whim, uint8_t proto, const uint8_t *data,
@@ -422,6 +428,8 @@ void peer_turn(struct peer *p, struct app *app, int wait_ms, size_t app_most)
 	(void)poll(fds, app->is_stopped || app->has_eof || app->has_reset ? 1 : 2, wait_ms);
 	while ((n = recv(p->fd, in, sizeof(in), MSG_DONTWAIT)) > VNET) {
 		struct heard h;
+		if (p->hooks && !p->hooks->hears(p->hooks->owner, in + VNET, (size_t)n - VNET))
+			continue;
 		if (understand(p, in + VNET, (size_t)n - VNET, &h))
 			hear(p, &h);
 	}

@@ -33,8 +33,19 @@ struct peer_whim {
 	bool zero_src_port, broadcast_src, same_id;
 };
 
+/*
+ * Somebody between this party and the wire: a segment or datagram goes to `sends` in place of the
+ * wire, a frame that came to `hears` first, which may change it, or keep it by saying false.
+ */
+struct peer_hooks {
+	void (*sends)(void *owner, uint8_t proto, const uint8_t *unit, size_t n);
+	bool (*hears)(void *owner, uint8_t *frame, size_t n);
+	void *owner;
+};
+
 struct peer {
 	int fd;
+	const struct peer_hooks *hooks; /* NULL: nobody; set after peer_begin() */
 	struct frame_link link;
 	struct frame_ip ip;
 	uint16_t src_port, dst_port;
