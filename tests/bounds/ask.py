@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""ask.py HOST FILE: asks for /a/1 and /b/1 at random, over several connections that are kept as long as they last.
+"""ask.py HOST,... FILE: asks for /a/1 and /b/1 at random, over several connections that are kept as long as they last; as many to
+each address of the server.
 
 Each request carries a number of its own. Prints "asking" with the first answer; SIGTERM ends it, and FILE then has what
-became of each number, as JSON: [path, status], status 0 where the connection ended without an answer.
+became of each number, as JSON: [path, status, host], status 0 where the connection ended without an answer.
 """
 import json
 import random
@@ -19,10 +20,10 @@ LOCK = threading.Lock()
 OUTCOMES = {}
 
 
-def next_number(path):
+def next_number(path, host):
     with LOCK:
         number = len(OUTCOMES)
-        OUTCOMES[number] = [path, 0]
+        OUTCOMES[number] = [path, 0, host]
         return number
 
 
@@ -45,8 +46,8 @@ def answer(wire):
 def ask(wire, host):
     """True: the connection goes on."""
     path = random.choice("ab")
-    number = next_number(path)
-    wire.sendall(f"GET /{path}/1?n={number} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    number = next_number(path, host)
+    wire.sendall(f"GET /{path}/1?n={number} HTTP/1.1\r\nHost: web\r\n\r\n".encode())
     OUTCOMES[number][1] = status = answer(wire)
     if number == 0:
         print("asking", flush=True)
@@ -64,7 +65,8 @@ def keep_asking(host):
 
 
 signal.signal(signal.SIGTERM, lambda *_: STOP.set())
-threads = [threading.Thread(target=keep_asking, args=(sys.argv[1],)) for _ in range(THREADS)]
+hosts = sys.argv[1].split(",")
+threads = [threading.Thread(target=keep_asking, args=(hosts[i % len(hosts)],)) for i in range(THREADS)]
 for thread in threads:
     thread.start()
 for thread in threads:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A hundred reloads at ten a second, in turns between two policies that allow disjoint paths, while both paths are asked
-# for. What each request got must be what the policy of the generation in its record says; the daemon must not grow.
+# for, over IPv4 and IPv6. What each request got must be what the policy of the generation in its record says; the daemon must not grow.
 set -euo pipefail
 # shellcheck source=../survival/world.sh
 . "$(dirname "$0")/../survival/world.sh"
@@ -12,16 +12,10 @@ RELOADS=${BOUNDS_RELOADS:-100}
 
 # policy_of PATH: the policy that allows it
 policy_of() {
-	cat >"$LAB_DIR/$1.yaml" <<-YAML
-		version: 1
-		mode: enforce
-		manage: {interfaces: [br0]}
-		docker: {enabled: false}
-		inventory: inventory.yaml
-		engine: {workers: 2}
-		rules:
-		- {name: only-$1, from: any, to: any, app: http, port: 80, log: all, allow: [{methods: [GET], paths: ["/$1/**"]}]}
-	YAML
+	{
+		world_policy_head ""
+		printf '%s\n' "- {name: only-$1, from: any, to: any, app: http, port: 80, log: all, allow: [{methods: [GET], paths: [\"/$1/**\"]}]}"
+	} >"$LAB_DIR/$1.yaml"
 }
 
 # use PATH: becomes the policy file, whole at any time; notes which generation came of it
@@ -61,13 +55,12 @@ drift() {
 	world_try "$1: keeps no old generation" holds_no_more $4 $(holds "$2")
 }
 
-world_need nginx
+world_need_tools nginx
 world_up
 world_serve http
 mkdir -p "$LAB_DIR"/www/{a,b}
 printf 'a\n' >"$LAB_DIR/www/a/1"
 printf 'b\n' >"$LAB_DIR/www/b/1"
-world_policy "" # for its inventory
 policy_of a
 policy_of b
 cp "$LAB_DIR/a.yaml" "$LAB_POLICY"
@@ -76,7 +69,7 @@ lab_bw_up
 printf '%s a\n' "$(lab_bw_field generation)" >"$LAB_DIR/generations"
 ENGINE=$(lab_bw_field engine_pid)
 
-lab_spawn client asked /usr/bin/python3 "$HERE/ask.py" "$WORLD_SERVER" "$LAB_DIR/asked.json"
+lab_spawn client asked /usr/bin/python3 "$HERE/ask.py" "$WORLD_SERVERS" "$LAB_DIR/asked.json"
 ASKING=$LAB_SPAWNED
 lab_must_wait 10 "the first answers" test -s "$LAB_DIR/log/asked"
 START=$SECONDS

@@ -12,7 +12,7 @@ import json
 import re
 import sys
 
-LEAST = 500  # requests; with fewer nothing was tried
+LEAST = 250  # requests to one address with one outcome; with fewer nothing was tried
 
 
 def policies(path):
@@ -31,13 +31,15 @@ def records(path):
     return found
 
 
-def fault(path, status, judged, policy_of):
+def fault(path, status, host, judged, policy_of):
     """What is wrong with one request, or None."""
     if len(judged) > 1:
         return "judged more than once"
     if not judged:
         return "answered, but not judged" if status else None
     record = judged[0]
+    if record["dest_ip"] != host:
+        return f"recorded as a request to {record['dest_ip']}"
     policy = policy_of(record["generation"])
     if (record["verdict"] == "allow") != (policy == path):
         return f"{record['verdict']} by generation {record['generation']}, whose policy allows /{policy}/"
@@ -50,16 +52,19 @@ def main():
     policy_of, found = policies(sys.argv[1]), records(sys.argv[3])
     asked = json.load(open(sys.argv[2], encoding="ascii"))
     faults = []
-    for number, (path, status) in asked.items():
-        what = fault(path, status, found[number], policy_of)
+    for number, (path, status, host) in asked.items():
+        what = fault(path, status, host, found[number], policy_of)
         if what:
-            faults.append(f"request {number} for /{path}/: {what}")
-    counts = collections.Counter(status for _, status in asked.values())
+            faults.append(f"request {number} for /{path}/ to {host}: {what}")
+    counts = {host: collections.Counter() for _, _, host in asked.values()}
+    for _, status, host in asked.values():
+        counts[host][status] += 1
     used = {record["generation"] for judged in found.values() for record in judged}
-    print(f"   {len(asked)} requests: {dict(counts)}; judged by {len(used)} generations; {len(faults)} wrong")
+    print(f"   {len(asked)} requests: {counts}; judged by {len(used)} generations; {len(faults)} wrong")
     for line in faults[:10]:
         print("  ", line)
-    return bool(faults) or counts[200] < LEAST or counts[403] < LEAST or len(used) < 20
+    fewest = min(count[status] for count in counts.values() for status in (200, 403))
+    return bool(faults) or len(counts) < 2 or fewest < LEAST or len(used) < 20
 
 
 sys.exit(main())

@@ -112,10 +112,13 @@ lab_must_wait() {
 }
 
 # lab_need TOOL...: a missing tool or missing root is a skipped test, said aloud.
-lab_need() {
+lab_need() { lab_need_plain unshare dockerd docker "$@"; }
+
+# lab_need_plain TOOL...: the same for tests that need no Docker
+lab_need_plain() {
 	local tool
 	[[ $(id -u) == 0 ]] || lab_skip "needs root (network namespaces, dockerd)"
-	for tool in ip nsenter unshare iptables dockerd docker curl /usr/bin/python3 "$@"; do
+	for tool in ip nsenter setsid sysctl iptables curl /usr/bin/python3 "$@"; do
 		command -v "$tool" >/dev/null || lab_skip "needs '$tool'; 'tools/setup test' installs it"
 	done
 }
@@ -123,11 +126,22 @@ lab_need() {
 # ---- up ------------------------------------------------------------------------------------------------------
 
 lab_up() {
+	lab_begin
+	mkdir -p "$LAB_DIR"/{docker,exec,image}
+	lab_dockerd
+	lab_image
+}
+
+# lab_begin: a folder and a namespace, and that both go away again
+lab_begin() {
 	lab_sweep
 	LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/$LAB_TAG-XXXXXX")
 	LAB_POLICY=$LAB_DIR/policy.yaml
 	LAB_EVE=$LAB_DIR/bw/eve.json
-	mkdir -p "$LAB_DIR"/{docker,exec,log,image,bw}
+	LAB_SOCK=$LAB_DIR/docker.sock
+	export DOCKER_HOST=unix://$LAB_SOCK DOCKER_CONFIG=$LAB_DIR
+	unset DOCKER_CONTEXT
+	mkdir -p "$LAB_DIR"/{log,bw}
 	chmod 755 "$LAB_DIR"
 	lab_identify $$ >"$LAB_DIR/owner"
 	trap lab_down EXIT
@@ -135,8 +149,6 @@ lab_up() {
 	trap 'exit 143' TERM HUP
 	lab_watchdog
 	lab_namespace "$LAB_NS"
-	lab_dockerd
-	lab_image
 }
 
 # lab_identify PID: a pid and its start time, which together name one process for ever
@@ -170,9 +182,6 @@ lab_namespace() {
 # vfs driver needs no mounts for layers, and the image is a handful of empty directories. Everything that is started
 # has a session of its own (setsid): Ctrl-C ends the script, and the script ends the rest in order.
 lab_dockerd() {
-	LAB_SOCK=$LAB_DIR/docker.sock
-	export DOCKER_HOST=unix://$LAB_SOCK DOCKER_CONFIG=$LAB_DIR
-	unset DOCKER_CONTEXT
 	printf '{}\n' >"$LAB_DIR/daemon.json"
 	setsid nsenter --net="/run/netns/$LAB_NS" unshare --mount --propagation private \
 		dockerd --config-file "$LAB_DIR/daemon.json" \
@@ -211,18 +220,28 @@ lab_image() {
 	tar -C "$root" -c . | timeout 60 docker import - "$LAB_IMAGE" >/dev/null
 }
 
-# lab_host NAME ADDRESS: a machine behind a router leg of the docker namespace; its gateway is .1 of its /24.
+# lab_host NAME ADDRESS [IPV6]: a machine behind a router leg of the docker namespace; its gateway is .1 of its /24
+# (::1 of its /64).
 lab_host() {
-	local name=$1 address=$2 ns=$LAB_TAG-$1
-	local gateway=${address%.*}.1
+	local name=$1 ns=$LAB_TAG-$1 link=v-${1:0:12}
 	lab_namespace "$ns"
 	LAB_HOSTS[$name]=$ns
-	ip -n "$LAB_NS" link add "v-${name:0:12}" type veth peer name eth0 netns "$ns"
-	ip -n "$LAB_NS" addr add "$gateway/24" dev "v-${name:0:12}"
-	ip -n "$LAB_NS" link set "v-${name:0:12}" up
-	ip -n "$ns" addr add "$address/24" dev eth0
-	ip -n "$ns" link set eth0 up
-	ip -n "$ns" route add default via "$gateway"
+	ip -n "$LAB_NS" link add "$link" type veth peer name eth0 netns "$ns"
+	lab_leg "$ns" "$link" "$2/24" "${2%.*}.1"
+	[[ -z ${3:-} ]] || lab_leg "$ns" "$link" "$3/64" "${3%::*}::1"
+}
+
+# lab_leg NAMESPACE LINK ADDRESS/LENGTH GATEWAY
+lab_leg() {
+	local nodad=
+	[[ $3 != *:* ]] || nodad=nodad
+	# shellcheck disable=SC2086 # a word or none
+	ip -n "$LAB_NS" addr add "$4/${3#*/}" dev "$2" $nodad
+	ip -n "$LAB_NS" link set "$2" up
+	# shellcheck disable=SC2086
+	ip -n "$1" addr add "$3" dev eth0 $nodad
+	ip -n "$1" link set eth0 up
+	ip -n "$1" route add default via "$4"
 }
 
 # lab_network NAME [OPTION...]
@@ -273,7 +292,7 @@ lab_nginx() {
 			$temp
 			keepalive_requests 100000000;
 			client_max_body_size 1g;
-			server { listen 80 backlog=511; root /www; location /up/ { dav_methods PUT; } }
+			server { listen 80 backlog=511; listen [::]:80 backlog=511; root /www; location /up/ { dav_methods PUT; } }
 		}
 	CONF
 	lab_run "${args[@]}" -v "$dir:/www" -v "$LAB_DIR/nginx.conf:/nginx.conf:ro" "${@:6}" -- \

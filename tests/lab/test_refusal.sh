@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Whoever is refused reads why, in the words of the protocol: real clients and the libraries that programs use see
-# the sentence with the rule's name, at once, and the server's connections are closed, not left behind.
+# the sentence with the rule's name, at once, and the server's connections are closed, not left behind. All of it over
+# IPv4 and over IPv6, the same texts.
 set -euo pipefail
 # shellcheck source=lab.sh
 . "$(dirname "$0")/lab.sh"
@@ -19,20 +20,42 @@ servers() {
 	lab_run names t names t_default -- dnsmasq --keep-in-foreground --conf-file=/dev/null --no-hosts --no-resolv \
 		--pid-file= --user=root --address=/example.com/198.18.1.1
 	blog_data
-	lab_run db t db t_default -v "$LAB_DIR/db:/var/lib/mysql" -- "${BLOG_MARIADB[@]}" \
+	lab_run db t db t_default -v "$LAB_DIR/db:/var/lib/mysql" -- "${BLOG_MARIADB[@]}" '--bind-address=*' \
 		--datadir=/var/lib/mysql --socket=/tmp/mysql.sock --pid-file=/tmp/mysql.pid \
 		--init-file=/var/lib/mysql/init.sql
 	mkdir -p "$LAB_DIR/pg"
 	chown postgres "$LAB_DIR/pg"
 	as_postgres "$PG_BIN/initdb" -D "$LAB_DIR/pg" -A trust -E UTF8 >"$LAB_DIR/log/initdb" 2>&1 || lab_fail "initdb"
-	printf 'host all all 0.0.0.0/0 trust\n' >>"$LAB_DIR/pg/pg_hba.conf"
+	printf 'host all all %s trust\n' 0.0.0.0/0 ::/0 >>"$LAB_DIR/pg/pg_hba.conf"
 	lab_run pg t pg t_default -v "$LAB_DIR/pg:/pg" --user "$(id -u postgres)" -- \
-		"$PG_BIN/postgres" -D /pg -h 0.0.0.0 -k /tmp -c fsync=off
+		"$PG_BIN/postgres" -D /pg -h "*" -k /tmp -c fsync=off
+	mkdir -p "$LAB_DIR/tls"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$LAB_DIR/tls/key" \
+		-out "$LAB_DIR/tls/cert" -subj /CN=ok.example -days 2 2>/dev/null
+	lab_run secure t secure t_default -v "$LAB_DIR/tls:/srv" -w /srv -- \
+		openssl s_server -WWW -key key -cert cert -accept '*:443'
 	lab_run client t client t_default -- sleep 600
 	lab_wait_port cache 6379
 	lab_wait_port db 3306
 	lab_wait_port names 53
 	lab_wait_port pg 5432
+	lab_wait_port secure 443
+}
+
+# address CONTAINER: in the family whose turn it is
+address() {
+	case $FAMILY in
+	4) lab_address "$1" ;;
+	6) docker inspect -f '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}' "$1" ;;
+	esac
+}
+
+# host CONTAINER: its address as it stands in a URL
+host() {
+	case $FAMILY in
+	4) address "$1" ;;
+	6) printf '[%s]\n' "$(address "$1")" ;;
+	esac
 }
 
 as_postgres() { (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); }
@@ -44,7 +67,7 @@ python() { as_client /usr/bin/python3 -c "$1" "${@:2}"; }
 
 web() {
 	local url answer
-	url=http://$(lab_address web)
+	url=http://$(host web)
 	lab_equal "curl, allowed" yes "$(as_client curl -sS -m 5 "$url/ok")"
 	answer=$(as_client curl -sS -m 5 -i "$url/no")
 	lab_contains "curl" "$answer" "HTTP/1.1 403 Forbidden"
@@ -64,7 +87,7 @@ print(s.get(sys.argv[1] + "/ok").text, s.get(sys.argv[1] + "/no").status_code, s
 
 cache() {
 	local address answer
-	address=$(lab_address cache)
+	address=$(address cache)
 	answer=$(as_client redis-cli -h "$address" SET k v)
 	lab_equal "redis-cli, allowed" OK "$answer"
 	answer=$(as_client redis-cli -h "$address" FLUSHALL)
@@ -85,12 +108,12 @@ print(r.get("k"))' "$address")
 
 database() {
 	local address answer
-	address=$(lab_address db)
+	address=$(address db)
 	local client=(mariadb --no-defaults -h "$address" -u wordpress -pblog-secret wordpress)
-	as_client "${client[@]}" -e 'CREATE TABLE t (n INT)' >/dev/null
+	as_client "${client[@]}" -e "CREATE TABLE t$FAMILY (n INT)" >/dev/null
 	answer=$(as_client "${client[@]}" -e 'SELECT 1+1')
 	lab_contains "mariadb, allowed" "$answer" 2
-	answer=$(as_client "${client[@]}" -e 'DROP TABLE t')
+	answer=$(as_client "${client[@]}" -e "DROP TABLE t$FAMILY")
 	lab_contains "mariadb" "$answer" "ERROR 1227 (42000) at line 1: $DENIED: no rule allows it"
 	answer=$(as_client mariadb --no-defaults -h "$address" -u stranger -pblog-secret wordpress -e 'SELECT 1')
 	lab_contains "mariadb, another user" "$answer" "ERROR 1045 (28000)"
@@ -102,17 +125,17 @@ q = c.cursor()
 q.execute("SELECT 40+2")
 print(q.fetchone())
 try:
-    q.execute("DROP TABLE t")
+    q.execute("DROP TABLE t" + sys.argv[2])
 except pymysql.err.MySQLError as e:
-    print(type(e).__name__, e.args)' "$address")
+    print(type(e).__name__, e.args)' "$address" "$FAMILY")
 	lab_contains "pymysql" "$answer" "(42,)"
 	lab_contains "pymysql" "$answer" "1227, '$DENIED"
-	lab_contains "the table" "$(lab_exec db mariadb --no-defaults --socket=/tmp/mysql.sock -N wordpress -e 'SHOW TABLES')" t
+	lab_contains "the table" "$(lab_exec db mariadb --no-defaults --socket=/tmp/mysql.sock -N wordpress -e 'SHOW TABLES')" "t$FAMILY"
 }
 
 postgres() {
 	local address answer
-	address=$(lab_address pg)
+	address=$(address pg)
 	lab_equal "psql, allowed" 2 "$(as_client psql -h "$address" -U postgres -Atc 'SELECT 1+1')"
 	answer=$(as_client psql -h "$address" -U postgres -c 'CREATE TABLE t (n INT)')
 	lab_contains "psql" "$answer" "ERROR:  $DENIED: no rule allows it"
@@ -134,7 +157,7 @@ except psycopg2.Error as e:
 
 names() {
 	local address answer
-	address=$(lab_address names)
+	address=$(address names)
 	lab_contains "dig, allowed" "$(as_client dig +time=2 +tries=1 "@$address" a.example.com)" 198.18.1.1
 	for how in +notcp +tcp; do
 		answer=$(as_client dig +time=2 +tries=1 "$how" "@$address" evil.example.org)
@@ -152,10 +175,27 @@ except dns.resolver.NoNameservers as e:
 	lab_equal "dnspython" "True NoNameservers" "$answer"
 }
 
+secure() {
+	local answer
+	answer=$(as_client curl -skS -m 5 -o /dev/null -w '%{size_download}' --connect-to "::$(host secure):443" https://ok.example/cert)
+	lab_equal "curl, allowed" "$(stat -c %s "$LAB_DIR/tls/cert")" "$answer"
+	answer=$(as_client curl -skS -m 5 --connect-to "::$(host secure):443" https://no.example/cert)
+	lab_contains "curl, another name" "$answer" "access denied"
+	answer=$(as_client openssl s_client -connect "$(host secure):443" -servername no.example </dev/null)
+	lab_contains "openssl, another name" "$answer" "access denied"
+	answer=$(as_client openssl s_client -connect "$(host secure):443" -noservername </dev/null)
+	lab_contains "openssl, no name" "$answer" "access denied"
+}
+
+# refusal_recorded CONTAINER APPLICATION
+refusal_recorded() {
+	lab_recorded "a refusal of $2" event_type=violation "app_proto=$2" "dest_ip=$(address "$1")" violation.refusal=native
+}
+
 # Both sides have closed: no socket of the client, and none of a server, is left in any state but TIME-WAIT.
 nothing_left() {
 	local name
-	for name in web cache db pg client; do
+	for name in web cache db pg secure client; do
 		lab_wait 8 no_connections "$name" ||
 			lab_fail "$name has connections left: $(lab_in "$name" ss -Htan state connected exclude time-wait)"
 	done
@@ -164,14 +204,14 @@ nothing_left() {
 
 no_connections() { [[ -z $(lab_in "$1" ss -Htan state connected exclude time-wait) ]]; }
 
-lab_need nginx redis-server redis-cli mariadbd mariadb dnsmasq dig psql setpriv
+lab_need nginx redis-server redis-cli mariadbd mariadb dnsmasq dig psql setpriv openssl
 PG_BIN=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
 [[ -n $PG_BIN ]] || lab_skip "needs the package postgresql"
 /usr/bin/python3 -c 'import pymysql, psycopg2, redis, requests, dns.resolver' 2>/dev/null ||
 	lab_skip "needs the Python libraries; 'tools/setup test' installs them"
 lab_have_bw
 lab_up
-lab_network t_default --label com.docker.compose.project=t
+lab_network t_default --label com.docker.compose.project=t --ipv6 --subnet 198.18.64.0/24 --subnet fd00:18::/64
 lab_policy <<'YAML'
 version: 1
 mode: enforce
@@ -182,15 +222,25 @@ rules:
 - {name: cache, from: t/client, to: t/cache, app: redis, allow: [{commands: [get, set, command, client, hello, ping]}]}
 - {name: db, from: t/client, to: t/db, app: mysql, allow: [{users: [wordpress], verbs: [read, create]}]}
 - {name: pg, from: t/client, to: t/pg, app: postgres, allow: [{users: [postgres], verbs: [read]}]}
+- {name: secure, from: t/client, to: t/secure, app: tls, allow: [{sni: [ok.example]}]}
 - {name: names, from: t/client, to: t/names, app: dns, allow: [{names: ["*.example.com"]}]}
 YAML
 servers
 lab_bw_up
 lab_mark
-web
-cache
-database
-postgres
-names
-lab_recorded "a refusal" event_type=violation app_proto=http violation.refusal=native
-nothing_left
+for FAMILY in 4 6; do
+	lab_say "---- IPv$FAMILY"
+	web
+	cache
+	database
+	postgres
+	names
+	secure
+	refusal_recorded web http
+	refusal_recorded cache redis
+	refusal_recorded db mysql
+	refusal_recorded pg postgres
+	refusal_recorded names dns
+	refusal_recorded secure tls
+	nothing_left
+done

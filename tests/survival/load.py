@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""load.py PROTOCOL HOST [--connections N] [--pause SECONDS] [--strays N] | load.py --list
+"""load.py PROTOCOL HOST,... [--connections N] [--pause SECONDS] [--strays N] | load.py --list
 
-Many established connections to one real server, with requests under way on all of them all the time, and beside
-them strays: new connections that ask for what the policy forbids. Says "ready" on stdout when all connections
-stand and each has had an answer. SIGUSR1: says how it stands, as below. SIGTERM ends it: each connection asks once
-more (so that none counts as alive that only stayed silent), some of them then ask for what is forbidden, and one
-JSON object is printed:
+Many established connections to one real server, as many to each of its addresses, with requests under way on all of
+them all the time, and beside them strays: new connections that ask for what the policy forbids. Says "ready" on
+stdout when all connections stand and each has had an answer. SIGUSR1: says how it stands, as below. SIGTERM ends it:
+each connection asks once more (so that none counts as alive that only stayed silent), some of them then ask for what
+is forbidden, and one JSON object is printed, of all hosts together and below "hosts" of each:
 
+  alive       connections that stand
   ok          right answers          denied   forbidden requests that were refused
   lost        connections that died  passed   forbidden requests that were answered as if allowed
   wrong       answers that differ    worst_ms longest time from a request to its answer
@@ -19,6 +20,7 @@ A protocol is a class with a port, login, allowed and forbidden, and a line in P
 """
 import argparse
 import asyncio
+import itertools
 import json
 import random
 import resource
@@ -31,7 +33,8 @@ import time
 PATIENCE = 30  # seconds without an answer: the connection is lost
 RESEND = 1     # a resolver's patience with one datagram
 LAST_WORDS = 50  # established connections that ask for what is forbidden at the end
-COUNTS = dict.fromkeys(("ok", "lost", "wrong", "resent", "denied", "passed", "worst_ms"), 0)
+COUNTED = ("ok", "lost", "wrong", "resent", "denied", "passed", "worst_ms")
+COUNTS = {}  # of each host; a wire knows the one of its host
 ERRORS = {}
 STOP = asyncio.Event()
 
@@ -74,6 +77,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def __init__(self):
         self.transport, self.waits, self.asked = None, None, b""
+        self.counts = {}
 
     @classmethod
     async def connect(cls, host, port):
@@ -94,7 +98,7 @@ class Datagrams(asyncio.DatagramProtocol):
     async def ask(self, data):
         self.asked = data
         for attempt in range(PATIENCE // RESEND):
-            COUNTS["resent"] += attempt > 0
+            self.counts["resent"] += attempt > 0
             self.waits = asyncio.get_running_loop().create_future()
             self.transport.sendto(data)
             try:
@@ -241,10 +245,8 @@ class Secure(Stream):
     async def connect(cls, host, port):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        wire = cls(*await asyncio.wait_for(
+        return cls(*await asyncio.wait_for(
             asyncio.open_connection(host, port, ssl=context, server_hostname=cls.name), PATIENCE))
-        wire.host = host
-        return wire
 
 
 class Stranger(Secure):
@@ -328,12 +330,13 @@ async def ask(protocol, wire):
     begin = time.monotonic()
     right = await asyncio.wait_for(protocol.allowed(wire, random.randrange(10**6)), PATIENCE)
     if not STOP.is_set():
-        COUNTS["worst_ms"] = max(COUNTS["worst_ms"], round((time.monotonic() - begin) * 1000))
-    COUNTS["ok" if right else "wrong"] += 1
+        wire.counts["worst_ms"] = max(wire.counts["worst_ms"], round((time.monotonic() - begin) * 1000))
+    wire.counts["ok" if right else "wrong"] += 1
 
 
 async def open_wire(protocol, host):
     wire = await protocol.way.connect(host, protocol.port)
+    wire.host, wire.counts, wire.is_lost = host, COUNTS[host], False
     try:
         await asyncio.wait_for(protocol.login(wire), PATIENCE)
     except BROKEN:
@@ -348,7 +351,7 @@ async def ask_forbidden(protocol, wire):
         passed = await asyncio.wait_for(protocol.forbidden(wire), PATIENCE)
     except BROKEN:
         passed = False
-    COUNTS["passed" if passed else "denied"] += 1
+    wire.counts["passed" if passed else "denied"] += 1
     wire.close()
 
 
@@ -359,12 +362,12 @@ async def establish(protocol, host, gate, wires):
             await ask(protocol, wire)
             wires.append(wire)
         except BROKEN as error:
-            COUNTS["lost"] += 1
+            COUNTS[host]["lost"] += 1
             note("establishing", error)
 
 
 async def stay(protocol, wire, pause):
-    """One established connection for as long as it lasts. False: it was lost."""
+    """One established connection for as long as it lasts."""
     try:
         while not STOP.is_set():
             try:
@@ -374,50 +377,65 @@ async def stay(protocol, wire, pause):
         await asyncio.sleep(random.uniform(0, 2))
         await ask(protocol, wire)
     except BROKEN as error:
-        COUNTS["lost"] += 1
+        wire.counts["lost"] += 1
         note("established", error)
+        wire.is_lost = True
         wire.close()
-        return False
-    return True
 
 
-async def stray(protocol, host):
-    while not STOP.is_set():
+async def stray(protocol, hosts):
+    for host in itertools.cycle(hosts):
+        if STOP.is_set():
+            return
         try:
             wire = await open_wire(protocol, host)
             for _ in range(random.randrange(3)):
                 await ask(protocol, wire)
             await ask_forbidden(protocol, wire)
         except BROKEN as error:
-            COUNTS["lost"] += 1
+            COUNTS[host]["lost"] += 1
             note("stray", error)
         await asyncio.sleep(random.uniform(0.1, 0.6))
 
 
+def in_all(hosts):
+    return {key: (max if key == "worst_ms" else sum)(counts[key] for counts in hosts.values())
+            for key in ("alive", *COUNTED)}
+
+
 def report(args, alive):
-    print(json.dumps({"protocol": args.protocol, "alive": alive, **COUNTS, "errors": ERRORS}), flush=True)
+    """alive: a host for each connection that stands."""
+    hosts = {host: {"alive": alive.count(host), **counts} for host, counts in COUNTS.items()}
+    print(json.dumps({"protocol": args.protocol, "port": PROTOCOLS[args.protocol].port, **in_all(hosts), "hosts": hosts,
+                      "errors": ERRORS}), flush=True)
+
+
+def report_so_far(args, wires):
+    report(args, [wire.host for wire in wires if not wire.is_lost])
 
 
 async def run(args):
-    protocol = PROTOCOLS[args.protocol]
+    protocol, hosts = PROTOCOLS[args.protocol], args.hosts.split(",")
+    COUNTS.update((host, dict.fromkeys(COUNTED, 0)) for host in hosts)
     wires, gate = [], asyncio.Semaphore(50)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, STOP.set)
-    await asyncio.gather(*(establish(protocol, args.host, gate, wires) for _ in range(args.connections)))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: report(args, len(wires) - COUNTS["lost"]))
+    await asyncio.gather(*(establish(protocol, hosts[i % len(hosts)], gate, wires) for i in range(args.connections)))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, report_so_far, args, wires)
     print(f"ready {len(wires)} {json.dumps(COUNTS)}", flush=True)
-    COUNTS["worst_ms"] = COUNTS["resent"] = 0
-    strays = [asyncio.ensure_future(stray(protocol, args.host)) for _ in range(args.strays)]
-    alive = await asyncio.gather(*(stay(protocol, wire, args.pause) for wire in wires))
+    for counts in COUNTS.values():
+        counts["worst_ms"] = counts["resent"] = 0
+    strays = [asyncio.ensure_future(stray(protocol, hosts)) for _ in range(args.strays)]
+    await asyncio.gather(*(stay(protocol, wire, args.pause) for wire in wires))
     await asyncio.gather(*strays)
-    left = [wire for wire, is_alive in zip(wires, alive) if is_alive]
+    left = [wire for wire in wires if not wire.is_lost]
     await asyncio.gather(*(ask_forbidden(protocol, wire) for wire in left[:LAST_WORDS]))
-    report(args, len(left))
+    report(args, [wire.host for wire in left])
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("protocol", choices=PROTOCOLS)
-    parser.add_argument("host")
+    parser.add_argument("hosts", help="addresses of one server, with commas between them")
     parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--pause", type=float, default=3.0, help="mean seconds between two requests of a connection")
     parser.add_argument("--strays", type=int, default=3)

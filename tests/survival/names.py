@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""names.py LOG: a name server over UDP and TCP that takes thousands of connections. nN.ok.test is 198.18.1.N;
+"""names.py LOG: a name server over UDP and TCP, IPv4 and IPv6, that takes thousands of connections. nN.ok.test is 198.18.1.N;
 every other name gets 198.18.1.255, and a line in LOG: whoever asks for it was not refused on the way."""
 import asyncio
 import resource
@@ -44,9 +44,9 @@ async def serve(reader, writer, log):
 
 async def main():
     with open(sys.argv[1], "a", encoding="ascii", errors="replace") as log:
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: Udp(log), ("0.0.0.0", 53))
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: Udp(log), ("::", 53))
         for port in (53, 7000):
-            await asyncio.start_server(lambda r, w: serve(r, w, log), "0.0.0.0", port, backlog=512)
+            await asyncio.start_server(lambda r, w: serve(r, w, log), ["0.0.0.0", "::"], port, backlog=512)
         await asyncio.Event().wait()
 
 

@@ -10,30 +10,43 @@ set -euo pipefail
 
 # ---- processes that are gone ---------------------------------------------------------------------------------
 
-# ask SCOPE PATH: 200, 403, reset, timeout
+# ask SCOPE FAMILY PATH: 200, 403, reset, timeout
 ask() {
 	case $1 in
-	internal) lab_get client "http://$WORLD_SERVER$2" -m 1.5 ;;
-	egress) lab_get client "http://$WORLD_OUTSIDE$2" -m 1.5 ;;
-	ingress) lab_get outside "http://$WORLD_SERVER$2" -m 1.5 ;;
+	internal) lab_get client "$(world_url "${WORLD_SERVER[$2]}" "$3")" -m 1.5 ;;
+	egress) lab_get client "$(world_url "${WORLD_OUTSIDE[$2]}" "$3")" -m 1.5 ;;
+	ingress) lab_get outside "$(world_url "${WORLD_SERVER[$2]}" "$3")" -m 1.5 ;;
 	esac
 }
 
-# asks PATH: in all scopes at once
+# asks PATH: in all scopes and both families at once; three words a family are in ANSWERS
+declare -A ANSWERS=()
 asks() {
-	local scope
-	for scope in internal egress ingress; do
-		ask "$scope" "$1" >"$LAB_DIR/asked-$scope" &
-		ASKING+=($!)
+	local scope family asking=()
+	for family in "${WORLD_FAMILIES[@]}"; do
+		for scope in internal egress ingress; do
+			ask "$scope" "$family" "$1" >"$LAB_DIR/asked-$scope-$family" &
+			asking+=($!)
+		done
 	done
-	wait "${ASKING[@]}" || true
-	ASKING=()
-	cat "$LAB_DIR"/asked-{internal,egress,ingress} | xargs
+	wait "${asking[@]}" || true # what did not answer is no word
+	for family in "${WORLD_FAMILIES[@]}"; do
+		ANSWERS[$family]=$(cat "$LAB_DIR"/asked-{internal,egress,ingress}-"$family" | xargs)
+	done
+}
+
+# answer WHAT PATH WANTED: in either family
+answer() {
+	local family
+	asks "$2"
+	for family in "${WORLD_FAMILIES[@]}"; do
+		world_try "$1, IPv$family" same "$3" "${ANSWERS[$family]}"
+	done
 }
 
 judges() {
-	world_try "$1: allowed" same "200 200 200" "$(asks /allowed/7)"
-	world_try "$1: forbidden" same "403 403 403" "$(asks /denied/secret)"
+	answer "$1: allowed" /allowed/7 "200 200 200"
+	answer "$1: forbidden" /denied/secret "403 403 403"
 }
 
 # gone ON_FAILURE WHILE_NOBODY: what the three scopes answer to a forbidden request while both processes are dead
@@ -50,7 +63,7 @@ gone() {
 	kill -STOP "$LAB_BW"
 	kill -KILL "$engine"
 	lab_must_wait 5 "the end of the engine" lab_gone "$engine"
-	world_try "$1, engine gone: forbidden waits, in every scope" same "timeout timeout timeout" "$(asks /denied/secret)"
+	answer "$1, engine gone: forbidden waits, in every scope" /denied/secret "timeout timeout timeout"
 	kill -CONT "$LAB_BW"
 	lab_must_wait 5 "another engine" another_engine "$engine"
 	world_try "$1, engine gone: told" at_least 1 "$(world_logged "engine died: pid=$engine")"
@@ -59,7 +72,7 @@ gone() {
 	kill -KILL "$LAB_BW" "$engine"
 	lab_must_wait 5 "the end of both" lab_gone "$LAB_BW"
 	lab_must_wait 5 "the end of the engine" lab_gone "$engine"
-	world_try "$1, both gone" same "$2" "$(asks /denied/secret)"
+	answer "$1, both gone" /denied/secret "$2"
 	lab_bw_up
 	judges "$1, both back"
 	lab_bw_down
@@ -67,19 +80,34 @@ gone() {
 
 # ---- tables that are full ------------------------------------------------------------------------------------
 
-json_of() { /usr/bin/python3 -c 'import json, sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$@"; }
+# flood KIND ARGUMENT...: from the client to both addresses of the server; said asks for its last words
+flood() {
+	FLOODED=$(lab_in client /usr/bin/python3 "$WORLD_SOURCE/flood.py" "$1" "$WORLD_SERVERS" "${@:2}")
+	lab_say "   $FLOODED"
+}
+
+# said KEY [FAMILY]: of both together where none is named
+said() {
+	/usr/bin/python3 -c '
+import json, sys
+hosts = json.loads(sys.argv[1])
+print(sum(said[sys.argv[2]] for host, said in hosts.items() if host in (sys.argv[3:] or hosts)))' \
+		"$FLOODED" "$1" ${2:+"${WORLD_SERVER[$2]}"}
+}
 
 flows_full() {
-	local said
+	local family
 	world_policy "max_flows: 1024"
 	lab_bw_up
-	said=$(lab_in client /usr/bin/python3 "$WORLD_SOURCE/flood.py" connections "$WORLD_SERVER" 1400 4)
-	lab_say "   $said"
-	world_try "flows: no more than there is room for" at_least "$(json_of "$said" stands)" 1024
-	world_try "flows: the table is used" at_least 900 "$(json_of "$said" stands)"
-	world_try "flows: those that stand are served" same "$(($(json_of "$said" stands) - $(json_of "$said" refused)))" \
-		"$(json_of "$said" set)"
-	world_try "flows: and judged" same 0 "$(json_of "$said" passed)"
+	flood connections 1400 4
+	world_try "flows: no more than there is room for" at_least "$(said stands)" 1024
+	world_try "flows: the table is used" at_least 900 "$(said stands)"
+	for family in "${WORLD_FAMILIES[@]}"; do
+		world_try "flows, IPv$family: has its share" at_least 300 "$(said stands "$family")"
+		world_try "flows, IPv$family: those that stand are served" same \
+			"$(($(said stands "$family") - $(said refused "$family")))" "$(said set "$family")"
+		world_try "flows, IPv$family: and judged" same 0 "$(said passed "$family")"
+	done
 	world_try "flows: the server knows of none" same 0 "$(world_executed redis)"
 	world_try "flows: counted" at_least 100 "$(lab_bw_field counters.flows_full)"
 	sleep 1.2
@@ -91,24 +119,26 @@ flows_full() {
 
 # Where nothing is enforced there is nothing to protect: what has no room passes unjudged, and is counted.
 flows_full_in_shadow() {
-	local said
+	local family
 	world_policy "max_flows: 1024" "" shadow
 	lab_bw_up
-	said=$(lab_in client /usr/bin/python3 "$WORLD_SOURCE/flood.py" connections "$WORLD_SERVER" 1400 4)
-	lab_say "   $said"
-	world_try "flows, shadow: all stand" same 1400 "$(json_of "$said" stands)"
-	world_try "flows, shadow: all pass" same "1260 140" "$(json_of "$said" set) $(json_of "$said" passed)"
+	flood connections 1400 4
+	for family in "${WORLD_FAMILIES[@]}"; do
+		world_try "flows, shadow, IPv$family: all stand" same 700 "$(said stands "$family")"
+		world_try "flows, shadow, IPv$family: all pass" same "630 70" "$(said set "$family") $(said passed "$family")"
+	done
 	world_try "flows, shadow: counted" at_least 1 "$(lab_bw_field counters.flows_full)"
 	lab_bw_down
 }
 
 held_full() {
-	local said
+	local family
 	world_policy "max_held_bytes: 1MiB, hold_timeout: 60s"
 	lab_bw_up
-	said=$(lab_in client /usr/bin/python3 "$WORLD_SOURCE/flood.py" heads "$WORLD_SERVER" 400 6000)
-	lab_say "   $said"
-	world_try "held: all are answered in the end" same 400 "$(json_of "$said" answered)"
+	flood heads 400 6000
+	for family in "${WORLD_FAMILIES[@]}"; do
+		world_try "held, IPv$family: all are answered in the end" same 200 "$(said answered "$family")"
+	done
 	world_try "held: counted" at_least 1 "$(lab_bw_field counters.held_full)"
 	sleep 1.2
 	world_try "held: told" at_least 1 "$(world_logged 'held_full: ')"
@@ -116,7 +146,7 @@ held_full() {
 	lab_bw_down
 }
 
-world_need nginx redis-server openssl
+world_need_tools nginx redis-server openssl
 world_up
 world_serve http redis
 sed "s|nginx.pid|outside.pid|" "$LAB_DIR/nginx.conf" >"$LAB_DIR/outside.conf"

@@ -27,16 +27,20 @@ restart() { lab_bw_down; }
 
 # judged WHAT: strays are judged, whatever becomes of what was established
 judged() {
-	local protocol
+	local protocol family host
 	for protocol in http redis; do
-		world_try "$1: $protocol strays were refused" at_least 3 "$(load_said "$protocol" denied)"
-		world_try "$1: no $protocol stray had an answer" same 0 "$(load_said "$protocol" passed)"
+		for family in "${WORLD_FAMILIES[@]}"; do
+			host=${WORLD_SERVER[$family]}
+			world_try "$1, IPv$family: $protocol strays were refused" at_least 3 "$(load_said "$protocol" denied "$host")"
+			world_try "$1, IPv$family: no $protocol stray had an answer" same 0 "$(load_said "$protocol" passed "$host")"
+		done
 		world_try "$1: $protocol executed nothing forbidden" same 0 "$(world_executed "$protocol")"
 	done
 }
 
 # not_handed_over MIDSTREAM HOW READ RAW: how many connections that must be read go on, how many that need not
 not_handed_over() {
+	local family host
 	LAB_BUILD=$WORLD_BUILD
 	lab_bw_down
 	world_policy "" "midstream: $1"
@@ -47,13 +51,17 @@ not_handed_over() {
 	lab_bw_up
 	sleep 2
 	load_end
-	world_try "$2, $1: http connections that go on" same "$3" "$(load_said http alive)"
-	world_try "$2, $1: redis connections that go on" same "$3" "$(load_said redis alive)"
-	world_try "$2, $1: connections that need no reading and go on" same "$4" "$(load_said raw alive)"
+	for family in "${WORLD_FAMILIES[@]}"; do
+		host=${WORLD_SERVER[$family]}
+		world_try "$2, $1, IPv$family: http connections that go on" same "$(($3 / 2))" "$(load_said http alive "$host")"
+		world_try "$2, $1, IPv$family: redis connections that go on" same "$(($3 / 2))" "$(load_said redis alive "$host")"
+		world_try "$2, $1, IPv$family: connections that need no reading and go on" same "$(($4 / 2))" \
+			"$(load_said raw alive "$host")"
+	done
 	world_try "$2, $1: counted" at_least 1 "$(lab_bw_field counters.midstream)"
 }
 
-world_need nginx redis-server openssl
+world_need_tools nginx redis-server openssl
 world_up
 world_serve http redis raw
 not_handed_over inspect shape 0 "$FEW"

@@ -13,7 +13,11 @@ page_word() { od -An -t d4 -j $((4 * $1)) -N 4 "$LAB_DIR/memory" | tr -d ' '; }
 engines_beyond() { (($(page_word 0) > $1)); }
 
 judges_still() {
-	same 200 "$(lab_get client "http://$WORLD_SERVER/allowed/7")" && same 403 "$(lab_get client "http://$WORLD_SERVER/denied/secret")"
+	local family
+	for family in "${WORLD_FAMILIES[@]}"; do
+		same 200 "$(lab_get client "$(world_url "${WORLD_SERVER[$family]}" /allowed/7)")" || return 1
+		same 403 "$(lab_get client "$(world_url "${WORLD_SERVER[$family]}" /denied/secret)")" || return 1
+	done
 }
 
 # Engine n+1 fails place n. One that dies is followed by the next at once, or after half a second.
@@ -27,7 +31,7 @@ walk() {
 	done
 }
 
-world_need nginx redis-server openssl od
+world_need_tools nginx redis-server openssl od
 [[ -z ${BW_SANITIZE:-} ]] || lab_skip "a sanitizer has a malloc of its own"
 LIB=${SURVIVAL_LIBS:-$LAB_BUILD/tests/survival}/libsurvival_malloc.so
 [[ -e $LIB ]] || lab_skip "no $LIB"

@@ -18,8 +18,13 @@ print(sum(queue[sys.argv[1]] for queue in json.loads(sys.stdin.readline())["queu
 }
 
 # shellcheck disable=SC2016
-# How many datagrams arrived at the server
-arrived() { lab_in server awk '/^Udp: [0-9]/ {print $2 + $3 + $4}' /proc/net/snmp; }
+# arrived FAMILY: how many datagrams came to the server
+arrived() {
+	case $1 in
+	4) lab_in server awk '/^Udp: [0-9]/ {print $2 + $3 + $4}' /proc/net/snmp ;;
+	6) lab_in server awk '/^Udp6(InDatagrams|NoPorts|InErrors) / {n += $2} END {print n + 0}' /proc/net/snmp6 ;;
+	esac
+}
 
 # What the log told of dropped packets, in all
 told() { sed -n 's/.*queue_dropped: \([0-9]*\) more.*/\1/p' "$LAB_DIR/bw/log" | awk '{n += $1} END {print n + 0}'; }
@@ -38,20 +43,20 @@ go_on_both() {
 	sleep 1.3
 }
 
-flood() { lab_in client /usr/bin/python3 "$WORLD_SOURCE/flood.py" datagrams "$WORLD_SERVER" "$@"; }
+flood() { lab_in client /usr/bin/python3 "$WORLD_SOURCE/flood.py" datagrams "${WORLD_SERVER[$FAMILY]}" "$@"; }
 
-# overflow WHAT NAME COUNT SIZE: while nobody reads, and then goes on. Sets SENT, DROPPED, BUFFER, GOT and TOLD.
+# overflow WHAT NAME COUNT SIZE: in FAMILY, while nobody reads, and then goes on. Sets SENT, DROPPED, BUFFER, GOT and TOLD.
 overflow() {
 	local before_got before_dropped before_buffer before_told
-	before_got=$(arrived) before_dropped=$(queue_sum 6) before_buffer=$(queue_sum 7) before_told=$(told)
+	before_got=$(arrived "$FAMILY") before_dropped=$(queue_sum 6) before_buffer=$(queue_sum 7) before_told=$(told)
 	stop_both
 	SENT=$(flood "${@:2}")
 	sleep 0.5
-	world_try "$1: nothing passes meanwhile" same "$before_got" "$(arrived)"
+	world_try "$1: nothing passes meanwhile" same "$before_got" "$(arrived "$FAMILY")"
 	DROPPED=$(($(queue_sum 6) - before_dropped))
 	BUFFER=$(($(queue_sum 7) - before_buffer))
 	go_on_both
-	GOT=$(($(arrived) - before_got))
+	GOT=$(($(arrived "$FAMILY") - before_got))
 	TOLD=$(($(told) - before_told))
 	world_try "$1: the log tells of all" same "$((DROPPED + BUFFER))" "$TOLD"
 	world_try "$1: status counts as the kernel does" same "$(queue_sum 6) $(queue_sum 7)" \
@@ -62,6 +67,16 @@ queues_full() {
 	world_policy "queue_length: 64" "on_failure: $1"
 	lab_bw_up
 	sleep 1.5 # what was counted before the first look counts as told
+	for FAMILY in "${WORLD_FAMILIES[@]}"; do
+		floods "$1, IPv$FAMILY"
+	done
+	world_try "$1: the socket itself says nothing" same 0 "$(lab_bw_field counters.enobufs)"
+	world_try "$1: nothing forbidden was executed" same 0 "$(world_executed dns-udp)"
+	lab_bw_down
+}
+
+# floods WHAT: in FAMILY
+floods() {
 	overflow "$1, allowed" n7.ok.test 1000 0
 	world_try "$1, allowed: dropped" at_least 500 "$DROPPED"
 	world_try "$1, allowed: what was not dropped arrived" same "$((SENT - DROPPED - BUFFER))" "$GOT"
@@ -71,12 +86,9 @@ queues_full() {
 	overflow "$1, socket buffer" n7.evil.test 100 60000
 	world_try "$1, socket buffer: dropped" at_least 1 "$BUFFER"
 	world_try "$1, socket buffer: none arrived" same 0 "$GOT"
-	world_try "$1: the socket itself says nothing" same 0 "$(lab_bw_field counters.enobufs)"
-	world_try "$1: nothing forbidden was executed" same 0 "$(world_executed dns-udp)"
-	lab_bw_down
 }
 
-world_need awk
+world_need_tools awk
 world_up
 world_serve dns-udp
 queues_full closed

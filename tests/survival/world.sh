@@ -1,25 +1,27 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A world without Docker for tests of survival: a bridge with two machines, and one machine outside.
+# The world of tests/lab/world.sh for tests of survival, and one machine outside; real servers, and a load on them.
 #
-#	client 198.18.7.3 --+-- br0 198.18.7.1 [bridgewardend] 198.19.7.1 ---- outside 198.19.7.10
-#	server 198.18.7.2 --+
+#	client 198.18.7.2 --+-- br0 198.18.7.1 [bridgewardend] 198.19.7.1 ---- outside 198.19.7.10
+#	server 198.18.7.3 --'                                   fd00:8::1           fd00:8::10
 #
-# client -> server is internal, client -> outside is egress, outside -> server is ingress. Source it; then world_up,
-# world_serve PROTOCOL..., world_policy, lab_bw_up, load_start PROTOCOL..., load_end. Everything else is tests/lab/lab.sh's,
-# its promises included: only namespaces of its own, only 198.18.0.0/15, every wait ends, what was made is removed.
+# client -> server is internal, client -> outside is egress, outside -> server is ingress. Every load is half over IPv4,
+# half over IPv6. Source it; then world_up, world_serve PROTOCOL..., world_policy, lab_bw_up, load_start PROTOCOL...,
+# load_end.
 
 WORLD_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export LAB_LIMIT=${LAB_LIMIT:-150}
-# shellcheck source=../lab/lab.sh
-. "$WORLD_SOURCE/../lab/lab.sh"
+# shellcheck source=../lab/world.sh
+. "$WORLD_SOURCE/../lab/world.sh"
 
 WORLD_BUILD=$LAB_BUILD
-WORLD_SERVER=198.18.7.2
-WORLD_CLIENT=198.18.7.3
-WORLD_OUTSIDE=198.19.7.10
-declare -A LOADS=()
+WORLD_SYSCTLS+=(net.ipv4.tcp_max_syn_backlog=2048 net.core.somaxconn=2048)
+WORLD_FAMILIES=(4 6)
+declare -A WORLD_CLIENT=([4]=198.18.7.2 [6]=fd00:7::2) WORLD_SERVER=([4]=198.18.7.3 [6]=fd00:7::3)
+declare -A WORLD_OUTSIDE=([4]=198.19.7.10 [6]=fd00:8::10)
+WORLD_SERVERS=${WORLD_SERVER[4]},${WORLD_SERVER[6]} # as the programs take both
+declare -A LOADS=() SAID=()
 TRIED=0
 FAILED=0
 
@@ -56,81 +58,36 @@ world_end() {
 same() { [[ $1 == "$2" ]] || { lab_say "   wanted $1, got $2"; return 1; }; }
 at_least() { (($2 >= $1)) || { lab_say "   wanted at least $1, got $2"; return 1; }; }
 
-# ---- namespaces ----------------------------------------------------------------------------------------------
-
-world_need() {
-	local tool
-	[[ $(id -u) == 0 ]] || lab_skip "needs root (network namespaces)"
-	for tool in ip nsenter iptables ss /usr/bin/python3 "$@"; do
-		command -v "$tool" >/dev/null || lab_skip "needs '$tool'; 'tools/setup test' installs it"
-	done
-	lab_have_bw
-}
+# ---- places --------------------------------------------------------------------------------------------------
 
 world_up() {
-	lab_sweep
-	LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/$LAB_TAG-XXXXXX")
-	LAB_POLICY=$LAB_DIR/policy.yaml
-	LAB_EVE=$LAB_DIR/bw/eve.json
-	LAB_SOCK=$LAB_DIR/no-docker.sock
-	mkdir -p "$LAB_DIR"/{log,bw,bin}
-	chmod 755 "$LAB_DIR"
-	lab_identify $$ >"$LAB_DIR/owner"
-	trap lab_down EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
-	lab_watchdog
-	lab_namespace "$LAB_NS"
-	lab_in docker sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=0 \
-		net.bridge.bridge-nf-call-ip6tables=0 net.ipv6.conf.default.disable_ipv6=1
-	ip -n "$LAB_NS" link add br0 address 02:00:00:00:07:01 type bridge
-	ip -n "$LAB_NS" addr add 198.18.7.1/24 dev br0
-	ip -n "$LAB_NS" link set br0 up
-	world_member server "$WORLD_SERVER" 02:00:00:00:07:02
-	world_member client "$WORLD_CLIENT" 02:00:00:00:07:03
-	lab_host outside "$WORLD_OUTSIDE"
+	world_begin
+	mkdir -p "$LAB_DIR/bin"
+	world_wire client 0 7 2
+	world_endpoint client 0 7 2
+	lab_host outside "${WORLD_OUTSIDE[4]}" "${WORLD_OUTSIDE[6]}"
 }
 
-# world_member NAME ADDRESS MAC: a machine on the bridge
-world_member() {
-	local ns=$LAB_TAG-$1
-	lab_namespace "$ns"
-	LAB_HOSTS[$1]=$ns
-	ip netns exec "$ns" sysctl -qw net.ipv6.conf.default.disable_ipv6=1 net.ipv4.tcp_max_syn_backlog=2048 \
-		net.core.somaxconn=2048
-	ip -n "$LAB_NS" link add "m-$1" type veth peer name eth0 address "$3" netns "$ns"
-	ip -n "$LAB_NS" link set "m-$1" master br0 up
-	ip -n "$ns" addr add "$2/24" dev eth0
-	ip -n "$ns" link set eth0 up
-	ip -n "$ns" route add default via 198.18.7.1
+# world_url ADDRESS PATH
+world_url() {
+	[[ $1 != *:* ]] || set -- "[$1]" "$2"
+	printf 'http://%s%s\n' "$1" "$2"
 }
 
 # world_policy [ENGINE [DEFAULTS [MODE]]]: what the load asks for is allowed, what its strays ask for is not
 world_policy() {
-	cat >"$LAB_DIR/inventory.yaml" <<-YAML
-		endpoints:
-		- {ip: $WORLD_SERVER, container: server, mac: "02:00:00:00:07:02"}
-		- {ip: $WORLD_CLIENT, container: client, mac: "02:00:00:00:07:03"}
-		networks:
-		- {name: world, bridge: br0, subnets: [198.18.7.0/24], gateways: [198.18.7.1]}
-	YAML
-	lab_policy <<-YAML
-		version: 1
-		mode: ${3:-enforce}
-		manage: {interfaces: [br0]}
-		docker: {enabled: false}
-		inventory: inventory.yaml
-		engine: {workers: 2${1:+, $1}}
-		defaults: {${2:-}}
-		rules:
-		- {name: web, from: any, to: any, app: http, port: 80, allow: [{methods: [GET], paths: ["/allowed/**"], status: "2??"}]}
-		- {name: sql, from: any, to: any, app: mysql, port: 3306, allow: [{verbs: [read], schemas: [shop]}]}
-		- {name: pg, from: any, to: any, app: postgres, port: 5432, allow: [{commands: [startup]}, {verbs: [read], tables: [items]}]}
-		- {name: secret, from: any, to: any, app: tls, port: 443, allow: [{sni: ["*.ok.test"]}]}
-		- {name: cache, from: any, to: any, app: redis, port: 6379, allow: [{commands: [get, set], keys: ["key:*"]}]}
-		- {name: names, from: any, to: any, app: dns, port: 53, allow: [{names: ["*.ok.test"]}]}
-		- {name: raw, from: any, to: any, app: tcp, port: 7000, allow: true}
-	YAML
+	lab_policy < <(
+		world_policy_head "$@"
+		cat <<-'YAML'
+			- {name: web, from: any, to: any, app: http, port: 80, allow: [{methods: [GET], paths: ["/allowed/**"], status: "2??"}]}
+			- {name: sql, from: any, to: any, app: mysql, port: 3306, allow: [{verbs: [read], schemas: [shop]}]}
+			- {name: pg, from: any, to: any, app: postgres, port: 5432, allow: [{commands: [startup]}, {verbs: [read], tables: [items]}]}
+			- {name: secret, from: any, to: any, app: tls, port: 443, allow: [{sni: ["*.ok.test"]}]}
+			- {name: cache, from: any, to: any, app: redis, port: 6379, allow: [{commands: [get, set], keys: ["key:*"]}]}
+			- {name: names, from: any, to: any, app: dns, port: 53, allow: [{names: ["*.ok.test"]}]}
+			- {name: raw, from: any, to: any, app: tcp, port: 7000, allow: true}
+		YAML
+	)
 }
 
 # world_protocols: those of load.py whose servers are installed
@@ -184,7 +141,9 @@ serve_http() {
 			ssl_certificate_key $LAB_DIR/tls.pem;
 			server {
 				listen 80 backlog=2048;
+				listen [::]:80 backlog=2048;
 				listen 443 ssl backlog=2048;
+				listen [::]:443 ssl backlog=2048;
 				root $LAB_DIR/www;
 				location /denied/ { access_log $LAB_DIR/log/executed-http; }
 				location ~ ^/allowed/([0-9]+)\$ { return 200 "\$1\\n"; }
@@ -201,7 +160,7 @@ serves_http() { lab_listens server 80; }
 executed_http() { wc -l <"$LAB_DIR/log/executed-http"; }
 
 serve_redis() {
-	lab_spawn server redis redis-server --bind 0.0.0.0 --protected-mode no --save "" --appendonly no --maxclients 4096 \
+	lab_spawn server redis redis-server --bind 0.0.0.0 :: --protected-mode no --save "" --appendonly no --maxclients 4096 \
 		--tcp-backlog 2048 --dir "$LAB_DIR/bin" --unixsocket "$LAB_DIR/redis.sock"
 }
 serves_redis() { lab_listens server 6379; }
@@ -221,7 +180,7 @@ serve_mysql() {
 			"CREATE USER app@'%' IDENTIFIED BY ''" "GRANT ALL ON *.* TO app@'%'"
 		seq 0 99 | sed 's/.*/INSERT INTO shop.items VALUES (&, "value &");/'
 	} >"$LAB_DIR/db/init.sql"
-	lab_spawn server mysql mariadbd --no-defaults --user=root --bind-address=0.0.0.0 --skip-name-resolve \
+	lab_spawn server mysql mariadbd --no-defaults --user=root '--bind-address=*' --skip-name-resolve \
 		--innodb-use-native-aio=0 --innodb-log-file-size=8M --innodb-buffer-pool-size=16M --performance-schema=0 \
 		--max-connections=1200 --back-log=1024 --thread-handling=pool-of-threads --open-files-limit=8192 \
 		--datadir="$LAB_DIR/db" --socket="$LAB_DIR/mysql.sock" --pid-file="$LAB_DIR/mysql.pid" \
@@ -257,9 +216,9 @@ serve_postgres() {
 	chown postgres "$LAB_DIR/pg"
 	as_postgres "$(postgres_bin)/initdb" -D "$LAB_DIR/pg/data" -A trust -U app -N -E UTF8 --locale=C >"$LAB_DIR/log/initdb" 2>&1 ||
 		lab_fail "initdb"
-	printf 'host all all %s/32 trust\n' "$WORLD_CLIENT" >>"$LAB_DIR/pg/data/pg_hba.conf"
+	printf 'host all all %s trust\n' "${WORLD_CLIENT[4]}/32" "${WORLD_CLIENT[6]}/128" >>"$LAB_DIR/pg/data/pg_hba.conf"
 	lab_spawn server postgres setpriv --reuid postgres --regid postgres --clear-groups "$(postgres_bin)/postgres" \
-		-D "$LAB_DIR/pg/data" -c listen_addresses=0.0.0.0 -c unix_socket_directories="$LAB_DIR/pg" -c fsync=off \
+		-D "$LAB_DIR/pg/data" -c listen_addresses='*' -c unix_socket_directories="$LAB_DIR/pg" -c fsync=off \
 		-c max_connections=1100 -c shared_buffers=16MB -c autovacuum=off
 	lab_must_wait 20 "PostgreSQL" postgres_says -d postgres -c 'SELECT 1'
 	postgres_says -q -d postgres -c 'CREATE DATABASE shop'
@@ -279,7 +238,7 @@ load_start() {
 	local connections=$1 pause=$2 protocol
 	shift 2
 	for protocol in "$@"; do
-		lab_spawn client "load-$protocol" /usr/bin/python3 "$WORLD_SOURCE/load.py" "$protocol" "$WORLD_SERVER" \
+		lab_spawn client "load-$protocol" /usr/bin/python3 "$WORLD_SOURCE/load.py" "$protocol" "$WORLD_SERVERS" \
 			--connections "$connections" --pause "$pause"
 		LOADS[$protocol]=$LAB_SPAWNED
 	done
@@ -290,14 +249,14 @@ load_start() {
 
 load_is_up() { grep -q '^ready ' "$LAB_DIR/log/load-$1" || lab_gone "${LOADS[$1]}"; }
 
-# load_end: all loads say their last words; load_said PROTOCOL KEY asks what they said
+# load_end: all loads say their last words
 load_end() {
 	local protocol
 	kill -TERM "${LOADS[@]}" 2>/dev/null || true
 	for protocol in "${!LOADS[@]}"; do
 		lab_wait 45 lab_gone "${LOADS[$protocol]}" || lab_say "FAIL: the load of $protocol does not end"
-		lab_say "   $(tail -n 1 "$LAB_DIR/log/load-$protocol")"
 	done
+	load_hear
 }
 
 # load_so_far: how all loads stand; they go on
@@ -306,34 +265,49 @@ load_so_far() {
 	kill -USR1 "${LOADS[@]}"
 	for protocol in "${!LOADS[@]}"; do
 		lab_must_wait 10 "a word of the load of $protocol" grep -q '^{' "$LAB_DIR/log/load-$protocol"
-		lab_say "   $(tail -n 1 "$LAB_DIR/log/load-$protocol")"
 	done
+	load_hear
 }
 
-load_said() {
-	tail -n 1 "$LAB_DIR/log/load-$1" | /usr/bin/python3 -c '
-import json, sys
-try:
-    print(json.load(sys.stdin).get(sys.argv[1], -1))
-except ValueError:
-    print(-1)' "$2"
+# load_hear: what the loads said last and what the records say of them; load_said asks for it
+load_hear() {
+	local protocol host key value loads=("${!LOADS[@]}")
+	SAID=()
+	for protocol in "${loads[@]}"; do
+		lab_say "   $(tail -n 1 "$LAB_DIR/log/load-$protocol")"
+	done
+	while read -r protocol host key value; do
+		SAID[$protocol $host $key]=$value
+	done < <(/usr/bin/python3 "$WORLD_SOURCE/said.py" "$LAB_EVE" "${LAB_MARK:-0}" "${loads[@]/#/$LAB_DIR/log/load-}")
 }
+
+# load_said PROTOCOL KEY [HOST]: of all hosts together where none is named
+load_said() { echo "${SAID[$1 ${3:-all} $2]:--1}"; }
 
 # load_forget: what was said counts as heard
 load_forget() { LOADS=(); }
 
 # load_check CONNECTIONS: every connection went on, every answer was right, nothing forbidden reached its server
 load_check() {
-	local protocol
+	local protocol family
 	for protocol in "${!LOADS[@]}"; do
-		world_try "$protocol: all connections go on" same "$1" "$(load_said "$protocol" alive)"
-		world_try "$protocol: none was lost" same 0 "$(load_said "$protocol" lost)"
-		world_try "$protocol: every answer is right" same 0 "$(load_said "$protocol" wrong)"
-		world_try "$protocol: there was traffic" at_least "$1" "$(load_said "$protocol" ok)"
-		world_try "$protocol: forbidden requests were asked" at_least 10 "$(load_said "$protocol" denied)"
-		world_try "$protocol: none had an answer" same 0 "$(load_said "$protocol" passed)"
-		world_try "$protocol: none reached its server" same 0 "$(world_executed "$protocol")"
+		for family in "${WORLD_FAMILIES[@]}"; do
+			load_check_family "$(($1 / ${#WORLD_FAMILIES[@]}))" "$protocol" "$family"
+		done
+		world_try "$protocol: nothing forbidden reached its server" same 0 "$(world_executed "$protocol")"
 	done
+}
+
+# load_check_family CONNECTIONS PROTOCOL FAMILY
+load_check_family() {
+	local name="$2, IPv$3" host=${WORLD_SERVER[$3]}
+	world_try "$name: all connections go on" same "$1" "$(load_said "$2" alive "$host")"
+	world_try "$name: none was lost" same 0 "$(load_said "$2" lost "$host")"
+	world_try "$name: every answer is right" same 0 "$(load_said "$2" wrong "$host")"
+	world_try "$name: there was traffic" at_least "$1" "$(load_said "$2" ok "$host")"
+	world_try "$name: forbidden requests were asked" at_least 3 "$(load_said "$2" denied "$host")"
+	world_try "$name: none had an answer" same 0 "$(load_said "$2" passed "$host")"
+	world_try "$name: refusals were recorded" at_least 3 "$(load_said "$2" recorded "$host")"
 }
 
 # ---- the daemon ----------------------------------------------------------------------------------------------
