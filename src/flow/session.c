@@ -7,7 +7,7 @@ struct slot {
 	_Alignas(SESSION_ALIGN) uint8_t state[];
 };
 
-static const uint16_t state_bytes[SESSION_SIZES] = {112, 368, 1008, 4096, DIS_STATE_MAX};
+static const uint16_t state_bytes[SESSION_SIZES] = {120, 376, 1016, 4088, DIS_STATE_MAX};
 
 unsigned session_size(size_t bytes)
 {

@@ -12,7 +12,7 @@
 
 #define SESSION_NONE UINT32_MAX
 
-enum { SESSION_ALIGN = 16, SESSION_SIZES = 5 };
+enum { SESSION_ALIGN = 8, SESSION_SIZES = 5 };
 
 struct session_pool {
 	uint8_t *slots; /* borrowed: the shard's memory */
