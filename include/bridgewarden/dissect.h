@@ -27,8 +27,14 @@
  *
  * Because only whole units are consumed, where the network cuts the bytes cannot change the events.
  * What a dissector learns from a partial unit it must forget: state changes only together with
- * DIS_DONE or DIS_STOPPED, with one exception: the first event, DIS_CLAIM, may come with DIS_MORE
- * and nothing consumed.
+ * DIS_DONE or DIS_STOPPED, with two exceptions:
+ *
+ *   the claim   DIS_CLAIM, the first event, may come with DIS_MORE and nothing consumed.
+ *   a mark      After the claim a call may leave how much of the partial unit it has searched, so
+ *               that the next call, which is shown the same bytes and more, need not search them
+ *               again. A mark saves work and nothing else: a state without it, as it was when the
+ *               unit began, gives the same answer and the same events to the same slice, and both
+ *               states are equal once no unit is partial.
  *
  * The first event is the claim ("these bytes are mine") and must be DIS_CLAIM. It is emitted once,
  * as early as the bytes prove the protocol, since until then every byte is held back from the

@@ -274,7 +274,7 @@ static enum asked_kind kind_of(const struct dns_message *m)
 /* The i-th newest. */
 static size_t slot_of(const struct dns_state *s, size_t i)
 {
-	return (s->next + DNS_ASKED_MAX - 1 - i) % DNS_ASKED_MAX;
+	return i < s->next ? s->next - 1 - i : s->next + DNS_ASKED_MAX - 1 - i;
 }
 
 static struct asked *find_asked(struct dns_state *s, uint16_t id, uint64_t question)
@@ -316,13 +316,18 @@ static void note_asked(struct dns_state *s, const struct dns_message *m)
 
 /* ---------------------------------------------------------------- the addresses of an answer */
 
+/* What the records of one answer may come to as text: far more than servers make of them, and a
+ * bound on what pointers to long names can. */
+enum { TEXT_LEAST = 8192, TEXT_PER_BYTE = 6 };
+
 /* Follows the aliases from the question in the order of the answer section, as resolvers write them
  * and stub resolvers read them. An address whose owner is not at the end of that chain is not the
- * question's. */
+ * question's. text: bytes written so far. */
 struct chain {
 	struct draft *d;
 	const struct dis_sink *sink;
 	struct dns_name at;
+	size_t text;
 };
 
 static void add_address(void *ctx, struct bytes address)
@@ -357,6 +362,7 @@ static void follow(struct chain *c, struct bytes message, const struct dns_recor
 	}
 	struct dns_reader d = dns_reader_at(message, r->data_at);
 	dns_read_name(&d, &c->at);
+	c->text += c->at.n;
 }
 
 static void add_answer(struct chain *c, struct bytes message, const struct dns_record *r)
@@ -370,6 +376,7 @@ static void add_answer(struct chain *c, struct bytes message, const struct dns_r
 	d->answers[d->n_answers] = text_value(F_ANSWERS, &t, from);
 	d->ttls[d->n_answers++] = (struct dis_value){.field = F_TTL, .number = r->ttl};
 	d->lists.n = t.n;
+	c->text += t.n - from;
 }
 
 static void put_answers(struct draft *d, const struct dns_message *m, const struct dis_sink *sink)
@@ -377,8 +384,13 @@ static void put_answers(struct draft *d, const struct dns_message *m, const stru
 	struct dns_reader at = dns_reader_at(m->all, m->records_at);
 	struct dns_record r;
 	struct chain c = {.d = d, .sink = sink, .at = m->name};
+	r.owner_pointer = 0;
 	for (unsigned i = 0; i < m->counts[DNS_ANSWER]; i++) {
-		dns_read_record(&at, &r);
+		if (c.text > TEXT_LEAST + TEXT_PER_BYTE * m->all.n) {
+			d->flags |= DIS_UNPROVEN;
+			return;
+		}
+		c.text += dns_read_record(&at, &r) ? r.owner.n : 0;
 		add_answer(&c, m->all, &r);
 		follow(&c, m->all, &r);
 	}

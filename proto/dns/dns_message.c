@@ -2,9 +2,10 @@
 /*
  * Header, names and records. What a record's data must look like is in dns_types.c.
  *
- * What must stay true: a pointer leads to before the labels that it continues, so no name can loop,
- * and it is followed at most DNS_JUMPS_MAX times, so that the work for a message stays in
- * proportion to its length.
+ * What must stay true: a pointer leads to before the labels that it continues, and what stands
+ * there ends before the name, so no name can loop; at most DNS_JUMPS_MAX are followed. The work for
+ * a message stays in proportion to its length: no name to which a pointer leads is walked twice
+ * (struct dns_memo), and the text written is bounded by who asks for it.
  */
 #include "dns_types.h"
 
@@ -52,12 +53,24 @@ static void put_label(struct dns_name *out, struct bytes label)
 
 _Static_assert(DNS_NAME_TEXT_MAX >= 4 * DNS_NAME_MAX, "a name of escapes only fits");
 
-/* Where in a name we are. start: of the labels that no pointer parts; end: of the name where it
- * stands. */
+enum { STEPS_MAX = DNS_NAME_MAX / 2 + DNS_JUMPS_MAX + 4 }; /* labels, pointers, the end */
+
+/* One place of a name behind its first pointer, and what lay before it. */
+struct step {
+	uint16_t at;
+	uint8_t wire, jumps;
+};
+
+/* Where in a name we are. start: of the labels that no pointer parts; first: of the name where it
+ * stands, end: the end there; what pointers lead to ends before it. trail: the places passed, from
+ * `run` on without a pointer between; for the memo alone. */
 struct walk {
 	struct reader at;
-	size_t start, end, wire;
+	size_t start, first, end, wire;
 	unsigned jumps;
+	struct dns_memo *memo;
+	size_t n_trail, run;
+	struct step trail[STEPS_MAX];
 };
 
 static const char *walk_jump(struct walk *w, uint8_t high)
@@ -73,6 +86,8 @@ static const char *walk_jump(struct walk *w, uint8_t high)
 		return "a name pointer that does not lead back";
 	if (++w->jumps > DNS_JUMPS_MAX)
 		return "too many name pointers";
+	for (; w->run < w->n_trail; w->run++)
+		w->memo->next[w->trail[w->run].at] = (uint16_t)target;
 	w->at.pos = w->start = target;
 	return NULL;
 }
@@ -88,28 +103,86 @@ static const char *walk_label(struct walk *w, uint8_t n, struct dns_name *out)
 	return NULL;
 }
 
+/* Of the name that goes on here all is known: it was found right, and its next pointer leads to
+ * before the labels that it now continues. */
+static bool is_known(const struct walk *w)
+{
+	const struct dns_memo *m = w->memo;
+	return m && w->jumps && w->at.pos < DNS_POINTABLE && m->wire[w->at.pos] &&
+	       m->next[w->at.pos] < w->start;
+}
+
+static const char *walk_known(struct walk *w)
+{
+	const struct dns_memo *m = w->memo;
+	w->wire += m->wire[w->at.pos];
+	w->jumps += m->jumps[w->at.pos];
+	for (size_t i = w->run; i < w->n_trail; i++)
+		w->memo->next[w->trail[i].at] = m->next[w->at.pos];
+	if (w->wire > DNS_NAME_MAX)
+		return "a name longer than 255 octets";
+	return w->jumps > DNS_JUMPS_MAX ? "too many name pointers" : NULL;
+}
+
+static void note_step(struct walk *w)
+{
+	if (!w->memo || !w->jumps || w->at.pos >= DNS_POINTABLE)
+		return;
+	w->memo->next[w->at.pos] = 0;
+	w->trail[w->n_trail++] = (struct step){
+		.at = (uint16_t)w->at.pos, .wire = (uint8_t)w->wire, .jumps = (uint8_t)w->jumps};
+}
+
+/* The name is right: so is each that begins within it. */
+static void note_trail(const struct walk *w)
+{
+	for (size_t i = 0; i < w->n_trail; i++) {
+		const struct step *s = &w->trail[i];
+		w->memo->wire[s->at] = (uint8_t)(w->wire - s->wire);
+		w->memo->jumps[s->at] = (uint8_t)(w->jumps - s->jumps);
+	}
+}
+
+/* One label, one pointer, or the end. */
+static const char *walk_step(struct walk *w, struct dns_name *out, bool *is_end)
+{
+	note_step(w);
+	const uint8_t n = read_u8(&w->at);
+	const bool is_pointer = (n & 0xc0) == 0xc0;
+	*is_end = !reader_ok(&w->at) || n == 0;
+	if (!reader_ok(&w->at))
+		return NULL;
+	if (w->jumps && w->at.pos + (is_pointer ? 1 : n) > w->first)
+		return "a name that runs into its own pointer";
+	if (is_pointer)
+		return walk_jump(w, n);
+	return n & 0xc0 ? "a label of an unknown kind" : walk_label(w, n, out);
+}
+
 size_t dns_read_name(struct dns_reader *d, struct dns_name *out)
 {
-	struct walk w = {.at = d->r, .start = d->r.pos};
+	struct walk w;
 	const char *why = NULL;
-	uint8_t n = 1;
+	bool is_end = false;
+	w.at = d->r;
+	w.start = w.first = d->r.pos;
+	w.end = w.wire = w.jumps = 0;
+	w.n_trail = w.run = 0;
+	w.memo = out ? NULL : d->memo;
 	if (out)
 		out->n = 0;
-	while (n && !why && reader_ok(&w.at)) {
-		n = read_u8(&w.at);
-		if (!reader_ok(&w.at))
-			break;
-		if ((n & 0xc0) == 0xc0)
-			why = walk_jump(&w, n);
-		else
-			why = n & 0xc0 ? "a label of an unknown kind" : walk_label(&w, n, out);
+	while (!is_end && !why && reader_ok(&w.at)) {
+		is_end = is_known(&w);
+		why = is_end ? walk_known(&w) : walk_step(&w, out, &is_end);
 	}
-	if (why)
+	if (why) {
 		dns_fail(d, why);
-	else if (reader_ok(&w.at))
+	} else if (reader_ok(&w.at)) {
 		d->r.pos = w.jumps ? w.end : w.at.pos;
-	else
+		note_trail(&w);
+	} else {
 		d->r = w.at;
+	}
 	if (out && out->n == 0)
 		out->text[out->n++] = '.';
 	if (out)
@@ -209,15 +282,30 @@ static void read_fixed(struct dns_reader *d, struct dns_record *out)
 	read_skip(&d->r, out->data_n);
 }
 
-void dns_read_record(struct dns_reader *d, struct dns_record *out)
+/* The pointer that stands here, or 0. */
+static uint16_t pointer_at(const struct dns_reader *d)
 {
-	dns_read_name(d, &out->owner);
+	const struct bytes two = bytes_slice(d->r.in, d->r.pos, 2);
+	return two.n == 2 && two.p[0] >= 0xc0 ? (uint16_t)(two.p[0] << 8 | two.p[1]) : 0;
+}
+
+bool dns_read_record(struct dns_reader *d, struct dns_record *out)
+{
+	const uint16_t pointer = pointer_at(d);
+	const bool is_new = !pointer || pointer != out->owner_pointer;
+	out->owner_pointer = pointer;
+	if (is_new)
+		dns_read_name(d, &out->owner);
+	else
+		read_skip(&d->r, 2);
 	read_fixed(d, out);
+	return is_new;
 }
 
 /* has_opt, has_tsig: among the records so far. */
 struct check {
 	struct dns_message *m;
+	struct dns_memo *memo;
 	bool has_opt, has_tsig;
 };
 
@@ -243,13 +331,16 @@ static const char *check_record(struct check *c, const struct dns_record *r, int
 		return "TSIG outside the additional section";
 	c->has_tsig = r->type == DNS_TYPE_TSIG;
 	const char *why = r->type == DNS_TYPE_OPT ? check_opt(c, r, section, owner) : NULL;
-	return why ? why : dns_check_data(c->m->all, r);
+	return why ? why : dns_check_data(c->m->all, r, c->memo);
 }
 
 const char *dns_check_records(struct dns_message *m)
 {
+	struct dns_memo memo;
+	memset(memo.wire, 0, m->all.n < DNS_POINTABLE ? m->all.n : DNS_POINTABLE);
 	struct dns_reader d = dns_reader_at(m->all, m->records_at);
-	struct check c = {.m = m};
+	d.memo = &memo;
+	struct check c = {.m = m, .memo = &memo};
 	struct dns_record r;
 	for (int section = DNS_ANSWER; section < DNS_SECTIONS; section++)
 		for (unsigned i = 0; i < m->counts[section]; i++) {

@@ -16,7 +16,8 @@ enum {
 	DNS_HEADER_SIZE = 12,
 	DNS_NAME_MAX = 255,	  /* octets of a name, uncompressed */
 	DNS_NAME_TEXT_MAX = 1024, /* every octet as \DDD */
-	DNS_JUMPS_MAX = 32, /* pointers followed in one name; real servers need two or three */
+	DNS_JUMPS_MAX = 32,	 /* pointers followed in one name; real servers need two or three */
+	DNS_POINTABLE = 1 << 14, /* a pointer has so many bits */
 	DNS_RDATA_TEXT_MAX =
 		2200, /* the two names and five numbers of an SOA; longer text is cut */
 };
@@ -49,10 +50,20 @@ struct dns_name {
 	size_t n, wire;
 };
 
-/* A reader over a whole message (pointers count from its start), and why it failed. */
+/* Of the names of one message that were found right, by where they begin: their octets (0: not
+ * known) and pointers from there, and where the first of these leads (0: none). Without it, many
+ * records that name one long name cost its length each. */
+struct dns_memo {
+	uint16_t next[DNS_POINTABLE];
+	uint8_t wire[DNS_POINTABLE], jumps[DNS_POINTABLE];
+};
+
+/* A reader over a whole message (pointers count from its start), and why it failed. memo: or NULL.
+ */
 struct dns_reader {
 	struct reader r;
 	const char *why;
+	struct dns_memo *memo;
 };
 
 struct dns_message {
@@ -67,8 +78,10 @@ struct dns_message {
 	size_t records_at; /* where the answer section begins */
 };
 
+/* owner_pointer: that the owner is nothing but, 0: it is more. */
 struct dns_record {
 	struct dns_name owner;
+	uint16_t owner_pointer;
 	uint16_t type, class;
 	uint32_t ttl;
 	size_t data_at, data_n; /* in the message */
@@ -78,7 +91,9 @@ struct dns_reader dns_reader_at(struct bytes message, size_t at);
 /* Reads the name at the reader's place. out may be NULL; the result is then only the octets it
  * takes. */
 size_t dns_read_name(struct dns_reader *d, struct dns_name *out);
-void dns_read_record(struct dns_reader *d, struct dns_record *out);
+/* *out is the record before, or its owner_pointer is 0. True: its owner was written out; false: it
+ * is the same pointer, and the text as it was. */
+bool dns_read_record(struct dns_reader *d, struct dns_record *out);
 
 /* Header and question. False: not whole (d->r.missing), or wrong (d->why). */
 bool dns_read_head(struct dns_reader *d, struct dns_message *m);

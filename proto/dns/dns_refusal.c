@@ -17,8 +17,9 @@ static bool has_edns(const struct dns_message *m)
 	struct dns_reader at = dns_reader_at(m->all, m->records_at);
 	unsigned n = m->counts[DNS_ANSWER] + m->counts[DNS_AUTHORITY] + m->counts[DNS_ADDITIONAL];
 	struct dns_record r;
+	r.owner_pointer = 0;
 	for (unsigned i = 0; i < n; i++) {
-		dns_read_record(&at, &r);
+		(void)dns_read_record(&at, &r); /* whose it is does not matter */
 		if (r.type == DNS_TYPE_OPT)
 			return true;
 	}

@@ -19,7 +19,7 @@ struct row {
 	const char *name, *layout;
 };
 
-/* IANA's registry "Resource Record (RR) TYPEs". */
+/* IANA's registry "Resource Record (RR) TYPEs"; every table of rows ascends. */
 static const struct row types[] = {
 	{1, "A", "a"},	     {2, "NS", "n"},	      {3, "MD", "n"},	    {4, "MF", "n"},
 	{5, "CNAME", "n"},   {6, "SOA", "nn44444"},   {7, "MB", "n"},	    {8, "MG", "n"},
@@ -62,9 +62,16 @@ static const struct row rcodes[] = {
 
 static const struct row *find_row(const struct row *rows, size_t n, uint16_t number)
 {
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].number == number)
-			return &rows[i];
+	size_t low = 0;
+	while (low < n) {
+		const size_t middle = low + (n - low) / 2;
+		if (rows[middle].number == number)
+			return &rows[middle];
+		if (rows[middle].number < number)
+			low = middle + 1;
+		else
+			n = middle;
+	}
 	return NULL;
 }
 
@@ -406,7 +413,9 @@ static const char *layout_of(const struct dns_record *record)
 static const char *read_data(struct data *x, struct bytes message, const struct dns_record *record)
 {
 	const struct bytes upto = bytes_slice(message, 0, record->data_at + record->data_n);
+	struct dns_memo *memo = x->d.memo;
 	x->d = dns_reader_at(upto, record->data_at);
+	x->d.memo = memo;
 	const char *const layout = layout_of(record);
 	for (size_t i = 0; layout[i] && reader_ok(&x->d.r); i++) {
 		if (x->text && i && layout[i] != 'p')
@@ -420,9 +429,10 @@ static const char *read_data(struct data *x, struct bytes message, const struct 
 	return reader_left(&x->d.r) ? "record data longer than its type wants" : NULL;
 }
 
-const char *dns_check_data(struct bytes message, const struct dns_record *record)
+const char *dns_check_data(struct bytes message, const struct dns_record *record,
+			   struct dns_memo *memo)
 {
-	struct data x = {.text = NULL};
+	struct data x = {.d = {.memo = memo}};
 	return read_data(&x, message, record);
 }
 

@@ -8,6 +8,7 @@
 /* The first reason stays. */
 void dns_fail(struct dns_reader *d, const char *why);
 /* NULL when the data of the record is as its type wants. */
-const char *dns_check_data(struct bytes message, const struct dns_record *record);
+const char *dns_check_data(struct bytes message, const struct dns_record *record,
+			   struct dns_memo *memo);
 
 #endif

@@ -33,6 +33,7 @@ struct http_state {
 	uint8_t first, n_pending;
 	uint8_t pending[HTTP_PENDING_MAX];
 	uint8_t n_upgrade, upgrade[HTTP_UPGRADE_MAX]; /* what the pending upgrade asked for */
+	struct http_mark mark[2]; /* in the unit that is not whole; zero between units */
 };
 
 enum field {
@@ -251,14 +252,32 @@ static void pop_pending(struct http_state *s)
 
 enum claim { CLAIM_YES, CLAIM_NO, CLAIM_WAIT };
 
+/* A control byte within the first CLAIM_EARLY bytes ends the matter at once, one behind them when
+ * the line ends. Until the claim nothing may be remembered: a line that grows is read from its
+ * start at each call, and for most of it that must cost no more than the search for its end. */
+enum { CLAIM_EARLY = 32 };
+
+/* Where the first control byte stands, or n. */
+static size_t find_control(struct bytes line)
+{
+	size_t at = 0;
+	while (at < line.n && line.p[at] >= ' ')
+		at++;
+	return at;
+}
+
 static enum claim claim_line(struct bytes in)
 {
 	const struct bytes line = bytes_slice(in, 0, HTTP_LINE_MAX);
-	const size_t lf = bytes_find(line, '\n');
+	const bool is_open = line.n < HTTP_LINE_MAX && bytes_find(line, '\n') == line.n;
+	const size_t control = find_control(bytes_slice(line, 0, is_open ? CLAIM_EARLY : line.n));
+	if (is_open && control == CLAIM_EARLY)
+		return CLAIM_WAIT;
+	const bool is_cr = control < line.n && line.p[control] == '\r';
+	const size_t lf = control + is_cr;
 	struct http_request_line parsed;
-	for (size_t i = 0; i < lf; i++)
-		if (line.p[i] < ' ' && !(line.p[i] == '\r' && i + 1 >= lf))
-			return CLAIM_NO;
+	if (control < line.n && lf < line.n && line.p[lf] != '\n')
+		return CLAIM_NO;
 	if (lf == line.n)
 		return line.n == HTTP_LINE_MAX ? CLAIM_NO : CLAIM_WAIT;
 	if (lf == 0 || line.p[lf - 1] != '\r')
@@ -332,10 +351,11 @@ static struct dis_result feed_head(struct http_state *s, struct bytes in,
 				   const struct dis_sink *sink)
 {
 	struct http_request_line line;
-	const struct http_scan scan = http_scan(in, true);
+	const bool is_line_known = s->mark[DIS_TO_SERVER].first > 0;
+	const struct http_scan scan = http_scan(in, true, &s->mark[DIS_TO_SERVER]);
 	/* Some servers act on a request line alone, so it is judged before its LF can pass. */
 	const char *why =
-		scan.first && scan.status != DIS_DONE
+		scan.first && scan.status != DIS_DONE && !is_line_known
 			? http_parse_request_line(bytes_slice(in, 0, scan.first - 2), &line)
 			: NULL;
 	if (why)
@@ -370,35 +390,30 @@ static struct dis_result feed_start(struct http_state *s, struct bytes in,
 
 /* ---------------------------------------------------------------- bodies, both directions */
 
-static struct dis_result feed_chunk_line(uint8_t *phase, struct bytes in)
+static struct dis_result feed_chunk_line(struct http_state *s, enum dis_dir dir, struct bytes in)
 {
-	const size_t lead = *phase == PHASE_NEXT ? 2 : 0;
+	const size_t lead = s->phase[dir] == PHASE_NEXT ? 2 : 0;
 	if (in.n < lead)
 		return in.p[0] == '\r' ? more(lead) : malformed("a chunk longer than its size");
 	if (lead && (in.p[0] != '\r' || in.p[1] != '\n'))
 		return malformed("a chunk longer than its size");
-	const struct bytes rest = bytes_slice(in, lead, HTTP_CHUNK_LINE_MAX);
-	const size_t lf = bytes_find(rest, '\n');
-	const struct bytes line = bytes_slice(rest, 0, lf);
-	const size_t cr = bytes_find(line, '\r');
-	if (bytes_find(line, '\0') < line.n || cr + 1 < line.n || (lf < rest.n && cr == line.n))
-		return malformed("a stray CR, LF or NUL in a chunk line");
-	if (lf == rest.n && rest.n == HTTP_CHUNK_LINE_MAX)
-		return refuse(DIS_LIMIT, "chunk line too long");
-	if (lf == rest.n)
+	const struct http_scan scan = http_scan_chunk_line(in, lead, &s->mark[dir]);
+	if (scan.status == DIS_MORE)
 		return more(in.n + 1);
+	if (scan.status != DIS_DONE)
+		return refuse(scan.status, scan.why);
 	uint64_t size;
-	const char *why = http_parse_chunk_line(bytes_slice(line, 0, cr), &size);
+	const char *why = http_parse_chunk_line(bytes_slice(in, lead, scan.n - lead - 2), &size);
 	if (why)
 		return malformed(why);
-	*phase = size ? PHASE_NEXT : PHASE_TRAILER;
-	return done(lead + lf + 1, size);
+	s->phase[dir] = size ? PHASE_NEXT : PHASE_TRAILER;
+	return done(scan.n, size);
 }
 
-static struct dis_result feed_trailer(uint8_t *phase, struct bytes in)
+static struct dis_result feed_trailer(struct http_state *s, enum dis_dir dir, struct bytes in)
 {
 	struct http_fields fields;
-	const struct http_scan scan = http_scan(in, false);
+	const struct http_scan scan = http_scan(in, false, &s->mark[dir]);
 	if (scan.status == DIS_MORE)
 		return more(in.n + 1);
 	if (scan.status != DIS_DONE)
@@ -407,7 +422,7 @@ static struct dis_result feed_trailer(uint8_t *phase, struct bytes in)
 		http_parse_fields(bytes_slice(in, 0, scan.n), HTTP_TRAILER, true, &fields);
 	if (why)
 		return malformed(why);
-	*phase = PHASE_START;
+	s->phase[dir] = PHASE_START;
 	return done(scan.n, 0);
 }
 
@@ -517,7 +532,7 @@ static struct dis_result feed_reply(struct http_state *s, struct bytes in,
 	const size_t n = in.n < strlen(version) ? in.n : strlen(version);
 	if (memcmp(in.p, version, n) != 0)
 		return malformed("not HTTP");
-	const struct http_scan scan = http_scan(in, true);
+	const struct http_scan scan = http_scan(in, true, &s->mark[DIS_TO_CLIENT]);
 	if (scan.status == DIS_DONE)
 		return take_reply(s, bytes_slice(in, 0, scan.n), scan.first, sink);
 	return scan.status == DIS_MORE ? more(in.n + 1) : refuse(scan.status, scan.why);
@@ -539,9 +554,9 @@ static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir d
 		return dir == DIS_TO_SERVER ? feed_start(s, in, sink) : feed_reply(s, in, sink);
 	case PHASE_CHUNK:
 	case PHASE_NEXT:
-		return feed_chunk_line(&s->phase[dir], in);
+		return feed_chunk_line(s, dir, in);
 	case PHASE_TRAILER:
-		return feed_trailer(&s->phase[dir], in);
+		return feed_trailer(s, dir, in);
 	case PHASE_CLOSE:
 		break;
 	}
@@ -667,8 +682,9 @@ static bool http_say(struct bytes text, const struct dis_sink *sink)
 		text_line(&head, "Upgrade: ", s.upgrade);
 	text_line(&head, "", (struct bytes){0});
 	struct request r;
+	struct http_mark mark = {0};
 	const struct bytes all = bytes_of(head.p, head.n);
-	if (head.is_full || http_scan(all, true).n != all.n || parse_request(all, first, &r))
+	if (head.is_full || http_scan(all, true, &mark).n != all.n || parse_request(all, first, &r))
 		return false;
 	emit_request(&r, sink);
 	return true;

@@ -53,7 +53,8 @@ struct bytes http_trim(struct bytes b)
 bool http_is_known_method(struct bytes method)
 {
 	for (size_t i = 0; known_methods[i]; i++)
-		if (bytes_is(method, known_methods[i]))
+		if (method.n && method.p[0] == (uint8_t)known_methods[i][0] &&
+		    bytes_is(method, known_methods[i]))
 			return true;
 	return false;
 }
@@ -68,11 +69,13 @@ static struct bytes next_item(struct bytes *list)
 
 /* ---------------------------------------------------------------- where the head ends */
 
-/* A line that is whole ends in LF; one that is not may end in the CR that announces it. */
-static const char *line_fault(struct bytes line)
+/* A line that is whole ends in LF; one that is not may end in the CR that announces it. Its first
+ * `seen` bytes are right. */
+static const char *line_fault(struct bytes line, size_t seen)
 {
-	const size_t cr = bytes_find(line, '\r');
-	if (bytes_find(line, '\0') < line.n)
+	const struct bytes fresh = bytes_from(line, seen);
+	const size_t cr = line.n - fresh.n + bytes_find(fresh, '\r');
+	if (bytes_find(fresh, '\0') < fresh.n)
 		return "a NUL in the head";
 	const bool is_whole = line.n && line.p[line.n - 1] == '\n';
 	if (is_whole && (line.n < 2 || line.p[line.n - 2] != '\r'))
@@ -89,33 +92,54 @@ static struct http_scan scan_end(struct http_scan s, enum dis_status status, con
 	return s;
 }
 
-struct http_scan http_scan(struct bytes in, bool has_first_line)
+/* A CR at the end is looked at again, with what follows it. */
+static uint16_t seen_of(struct bytes in, size_t line)
 {
-	struct http_scan s = {.status = DIS_MORE};
-	bool is_first = has_first_line;
-	for (size_t n_fields = 0;;) {
-		const struct bytes rest = bytes_from(in, s.n);
-		const size_t lf = bytes_find(rest, '\n'),
+	return (uint16_t)(in.n - (in.n > line && in.p[in.n - 1] == '\r'));
+}
+
+static struct http_scan scan_lines(struct bytes in, bool has_first_line, struct http_mark *mark)
+{
+	struct http_scan s = {.status = DIS_MORE, .n = mark->line, .first = mark->first};
+	bool is_first = has_first_line && s.n == 0;
+	for (size_t from = mark->seen;; from = s.n) {
+		const struct bytes fresh = bytes_from(in, from);
+		const size_t lf = bytes_find(fresh, '\n'),
 			     max = is_first ? HTTP_LINE_MAX : HTTP_HEAD_MAX;
-		const size_t n = lf < rest.n ? lf + 1 : rest.n;
-		const struct bytes line = bytes_slice(rest, 0, n < max - s.n ? n : max - s.n);
-		const char *fault = line_fault(line);
+		const size_t n = from - s.n + (lf < fresh.n ? lf + 1 : fresh.n);
+		const struct bytes line = bytes_slice(in, s.n, n < max - s.n ? n : max - s.n);
+		const char *fault = line_fault(line, from - s.n);
 		if (fault)
 			return scan_end(s, DIS_MALFORMED, fault);
 		if (line.n < n)
 			return scan_end(s, DIS_LIMIT,
 					is_first ? "first line too long" : "head too long");
-		if (lf == rest.n)
+		if (lf == fresh.n)
 			return s;
 		s.n += n;
 		if (is_first)
 			s.first = n;
 		else if (n == 2)
 			return scan_end(s, DIS_DONE, NULL);
-		else if (++n_fields > HTTP_FIELDS_MAX)
+		else if (++mark->n_fields > HTTP_FIELDS_MAX)
 			return scan_end(s, DIS_LIMIT, "too many fields");
 		is_first = false;
 	}
+}
+
+struct http_scan http_scan(struct bytes in, bool has_first_line, struct http_mark *mark)
+{
+	if (mark->seen > in.n)
+		*mark = (struct http_mark){0};
+	const struct http_scan s = scan_lines(in, has_first_line, mark);
+	if (s.status == DIS_MORE) {
+		mark->seen = seen_of(in, s.n);
+		mark->line = (uint16_t)s.n;
+		mark->first = (uint16_t)s.first;
+	} else {
+		*mark = (struct http_mark){0};
+	}
+	return s;
 }
 
 /* ---------------------------------------------------------------- first lines */
@@ -475,6 +499,25 @@ const char *http_parse_host(struct bytes text, struct http_host *out)
 }
 
 /* ---------------------------------------------------------------- chunks */
+
+struct http_scan http_scan_chunk_line(struct bytes in, size_t lead, struct http_mark *mark)
+{
+	const size_t from = mark->seen > lead && mark->seen <= in.n ? mark->seen : lead;
+	const struct bytes all = bytes_slice(in, 0, lead + HTTP_CHUNK_LINE_MAX),
+			   fresh = bytes_from(all, from);
+	const size_t lf = bytes_find(fresh, '\n'), cr = bytes_find(fresh, '\r');
+	*mark = (struct http_mark){0};
+	if (bytes_find(bytes_slice(fresh, 0, lf), '\0') < lf || (cr < lf && cr + 1 < lf) ||
+	    (lf < fresh.n && cr >= lf))
+		return (struct http_scan){.status = DIS_MALFORMED,
+					  .why = "a stray CR, LF or NUL in a chunk line"};
+	if (lf < fresh.n)
+		return (struct http_scan){.status = DIS_DONE, .n = from + lf + 1};
+	if (all.n == lead + HTTP_CHUNK_LINE_MAX)
+		return (struct http_scan){.status = DIS_LIMIT, .why = "chunk line too long"};
+	mark->seen = seen_of(all, lead);
+	return (struct http_scan){.status = DIS_MORE};
+}
 
 const char *http_parse_chunk_line(struct bytes line, uint64_t *size)
 {

@@ -31,6 +31,17 @@ struct http_scan {
 	const char *why;
 };
 
+/* What was read of a text that is not whole yet, so that it need not be read again: its lines
+ * before `line` are right, and from there to `seen` no byte ends the line or is wrong. It saves
+ * work and says nothing: from zero the same is found. */
+struct http_mark {
+	uint16_t seen, line, first;
+	uint8_t n_fields;
+};
+
+_Static_assert(HTTP_HEAD_MAX <= UINT16_MAX, "a mark can be anywhere in a head");
+_Static_assert(HTTP_FIELDS_MAX <= UINT8_MAX, "a mark counts all fields");
+
 struct http_request_line {
 	struct bytes method, target, version;
 	bool is_1_1;
@@ -56,12 +67,16 @@ struct http_fields {
 	uint64_t length;
 };
 
-struct http_scan http_scan(struct bytes in, bool has_first_line);
+/* mark: what an earlier call left of the same text, else zero; as after DIS_DONE. */
+struct http_scan http_scan(struct bytes in, bool has_first_line, struct http_mark *mark);
 const char *http_parse_request_line(struct bytes line, struct http_request_line *out);
 const char *http_parse_status_line(struct bytes line, struct bytes *status, bool *is_1_1);
 const char *http_parse_fields(struct bytes lines, enum http_part part, bool is_1_1,
 			      struct http_fields *out);
 const char *http_parse_host(struct bytes text, struct http_host *out);
+/* The same for one line of at most HTTP_CHUNK_LINE_MAX bytes, the first `lead` of which are the
+ * CRLF of the chunk before it, and right. */
+struct http_scan http_scan_chunk_line(struct bytes in, size_t lead, struct http_mark *mark);
 /* The line without its CRLF. */
 const char *http_parse_chunk_line(struct bytes line, uint64_t *size);
 bool http_is_token_byte(uint8_t c);

@@ -8,6 +8,8 @@
  */
 #include "mysql/mysql_state.h"
 
+#include "sql/sql_byte.h"
+
 enum { ATTRIBUTES_MAX = 64 };
 
 /* ---------------------------------------------------------------- query attributes */
@@ -174,7 +176,7 @@ static void end_packet(struct mysql_state *st, const struct dis_sink *sink)
 
 static void keep_head(struct mysql_state *st, struct bytes text)
 {
-	if (st->is_head_kept)
+	if (st->is_head_kept || text.n == 0)
 		return;
 	text = bytes_slice(text, 0, MYSQL_HEAD_MAX);
 	st->n_head = (uint8_t)text.n;
@@ -186,7 +188,7 @@ static void keep_head(struct mysql_state *st, struct bytes text)
 static size_t take_piece(struct mysql_state *st, struct bytes text, const struct dis_sink *sink)
 {
 	const size_t n = sql_feed(&st->sql, text);
-	const struct bytes piece = bytes_slice(text, 0, n);
+	const struct bytes piece = sql_without_empty(bytes_slice(text, 0, n));
 	st->left -= (uint32_t)n;
 	const bool is_last = st->left == 0 && !st->is_long;
 	if (is_last && !st->sql.is_end)

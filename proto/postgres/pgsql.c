@@ -10,82 +10,31 @@ const char *const pgsql_verb_words[PGSQL_N_VERBS + 1] = {PGSQL_VERBS(PGSQL_VERB_
 
 void pgsql_init(struct pgsql *s, bool is_utf8)
 {
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, offsetof(struct pgsql, token.text));
+	s->frames[0] = (struct pgsql_frame){0};
 	s->is_utf8 = is_utf8;
 }
 
-/* pg_catalog.lower( is as good as lower(; any other qualified function is a stored one. */
-static void follow_catalog(struct pgsql *s)
+static enum pgsql_call call_of_name(struct bytes name, bool is_part)
 {
-	const struct pgsql_token *t = &s->token;
-	const bool is_name = t->kind == PGSQL_T_WORD || t->kind == PGSQL_T_QUOTED;
-	if (is_name && !t->is_part && bytes_is(pgsql_text(s), "pg_catalog"))
-		s->n_catalog = 1;
-	else if (s->n_catalog == 1 && pgsql_is_punct(s, '.'))
-		s->n_catalog = 2;
-	else
-		s->n_catalog = 0;
+	if (pgsql_word_takes_sequence(name))
+		return PGSQL_CALL_SEQUENCE;
+	if (!pgsql_word_is_callable(name))
+		return PGSQL_CALL_OTHER;
+	return !is_part && pgsql_word_takes_from(name) ? PGSQL_CALL_FROM : PGSQL_CALL_OWN;
 }
 
-static void classify(struct pgsql *s)
+enum pgsql_call pgsql_call_of(struct pgsql *s)
 {
 	struct pgsql_token *t = &s->token;
-	const bool is_of_catalog = s->n_catalog == 2;
-	t->is_part = s->previous_kind == PGSQL_T_PUNCT && s->previous_byte == '.';
-	t->word = PGSQL_W_NONE;
-	t->is_callable = t->is_sequence = 0;
-	follow_catalog(s);
-	if (t->kind != PGSQL_T_WORD)
-		return;
-	if (!t->is_part)
-		t->word = (uint8_t)pgsql_word_find(pgsql_text(s));
-	if (t->is_part && !is_of_catalog)
-		return;
-	t->is_callable = pgsql_word_is_callable(pgsql_text(s));
-	t->is_sequence = pgsql_word_takes_sequence(pgsql_text(s));
-}
-
-/* IS [NOT] DISTINCT FROM is an operator. As labels of columns these words mean nothing. */
-static void follow_distinct(struct pgsql *s)
-{
-	if (pgsql_is_word(s, PGSQL_W_IS))
-		s->n_distinct = 1;
-	else if (s->n_distinct == 1 && pgsql_is_word(s, PGSQL_W_DISTINCT))
-		s->n_distinct = 2;
-	else if (s->n_distinct != 1 || !pgsql_is_word(s, PGSQL_W_NOT))
-		s->n_distinct = 0;
-}
-
-static void remember(struct pgsql *s)
-{
-	const struct pgsql_token *t = &s->token;
-	s->previous_kind = t->kind;
-	s->previous_word = t->word;
-	s->previous_byte = t->n ? t->text[0] : 0;
-	s->is_previous_callable = t->is_callable;
-	s->is_previous_sequence = t->is_sequence;
-	s->is_previous_from_taker =
-		t->is_callable && !t->is_part && pgsql_word_takes_from(pgsql_text(s));
-}
-
-static void dispatch(struct pgsql *s)
-{
-	if (pgsql_top(s)->state == PGSQL_S_HEAD)
-		pgsql_head_token(s);
-	else
-		pgsql_query_token(s);
-}
-
-void pgsql_take_token(struct pgsql *s)
-{
-	classify(s);
-	s->has_token = 1;
-	if (!s->is_unproven || s->verb == PGSQL_UNKNOWN)
-		dispatch(s);
-	if (bytes_is_nocase(pgsql_text(s), "set_config"))
-		s->effects |= PGSQL_LOSES_PATH | PGSQL_LOSES_LEXING;
-	follow_distinct(s);
-	remember(s);
+	const uint8_t own = t->text[0];
+	if (!s->is_previous_own || s->previous_n > PGSQL_TOKEN_MAX)
+		return PGSQL_CALL_OTHER;
+	t->text[0] = s->previous_byte;
+	const enum pgsql_call call =
+		call_of_name(bytes_of(t->text, s->previous_n), s->is_previous_part);
+	t->text[0] = own;
+	return call;
 }
 
 /* May a statement end where its outermost frame is now? */
@@ -136,9 +85,9 @@ void pgsql_end_statement(struct pgsql *s)
 		return;
 	s->token.kind = PGSQL_T_END;
 	s->token.n = 0;
-	s->token.word = s->token.is_part = s->token.is_callable = 0;
+	s->token.word = s->token.is_part = 0;
 	if (!s->is_unproven)
-		dispatch(s);
+		pgsql_dispatch(s);
 	if (!is_whole(s))
 		pgsql_doubt(s);
 	if (s->is_unproven)

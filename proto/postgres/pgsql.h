@@ -111,13 +111,12 @@ enum pgsql_token_kind {
 };
 
 struct pgsql_token {
-	uint8_t kind;	     /* enum pgsql_token_kind */
-	uint8_t word;	     /* enum pgsql_word of an unquoted word that follows no dot */
-	uint8_t is_part;     /* follows a dot */
-	uint8_t is_callable; /* NAME ( runs a function of the server's own, or none */
-	uint8_t is_sequence; /* NAME ( is nextval( or the like */
-	uint8_t is_escaped;  /* holds escapes: the text is not what the server sees */
-	uint32_t n;	     /* of the whole token; the text keeps PGSQL_TOKEN_MAX of it */
+	uint8_t kind;	    /* enum pgsql_token_kind */
+	uint8_t word;	    /* enum pgsql_word of an unquoted word that follows no dot */
+	uint8_t is_part;    /* follows a dot */
+	uint8_t is_own;	    /* bare, or of pg_catalog: NAME ( may be the server's own */
+	uint8_t is_escaped; /* holds escapes: the text is not what the server sees */
+	uint32_t n;	    /* of the whole token; the text keeps PGSQL_TOKEN_MAX of it */
 	uint8_t text[PGSQL_TOKEN_MAX];
 };
 
@@ -126,6 +125,8 @@ struct pgsql_frame {
 	uint8_t state, clause, kind, flags;
 };
 
+/* The arrays stand at the end, each with its count before: what lies behind a count is nothing, and
+ * is not cleared for each statement. */
 struct pgsql {
 	/* The result; complete once is_end. */
 	uint8_t verb; /* enum pgsql_verb */
@@ -136,11 +137,8 @@ struct pgsql {
 	uint8_t is_everything; /* touches every table of the database: VACUUM alone */
 	uint8_t is_nul;	       /* a NUL byte came: no text goes on behind it */
 	uint8_t n_tables, n_ctes;
-	struct sql_table tables[SQL_TABLES_MAX];
-	struct sql_table ctes[SQL_CTES_MAX];
-	struct sql_table object; /* its name: a database or a prepared statement */
 	uint16_t n_names;
-	uint8_t names[PGSQL_NAMES_MAX];
+	struct sql_table object; /* its name: a database or a prepared statement */
 
 	/* The tokeniser. */
 	uint8_t is_utf8;
@@ -148,20 +146,26 @@ struct pgsql {
 	uint8_t lex;	 /* where in a token the last byte was */
 	uint8_t quote, is_backslash;
 	uint16_t n_nested; /* comments */
-	uint8_t n_tag, n_matched, tag[PGSQL_TAG_MAX];
-	struct pgsql_token token;
+	uint8_t n_tag, n_matched;
 
 	/* The grammar. */
 	uint8_t head, goal, depth;
 	uint8_t previous_kind, previous_word, previous_byte;
-	uint8_t is_previous_callable, is_previous_from_taker, is_previous_sequence;
+	uint8_t is_previous_own, is_previous_part;
 	uint8_t n_distinct; /* IS [NOT] DISTINCT, before FROM */
 	uint8_t n_catalog;  /* pg_catalog, and the dot behind it */
 	uint8_t n_words;    /* of a head, saturating */
 	uint8_t is_with_recursive;
+	uint32_t previous_n;
 	struct sql_table held; /* a name that a dot may follow */
 	struct sql_table cte;  /* the name that WITH is defining */
+
+	struct pgsql_token token;
 	struct pgsql_frame frames[PGSQL_DEPTH_MAX];
+	struct sql_table tables[SQL_TABLES_MAX];
+	struct sql_table ctes[SQL_CTES_MAX];
+	uint8_t tag[PGSQL_TAG_MAX];
+	uint8_t names[PGSQL_NAMES_MAX];
 };
 
 /* Zeroed memory is the start of a text too. is_utf8: else names with bytes above 0x7f are not
@@ -169,7 +173,7 @@ struct pgsql {
 void pgsql_init(struct pgsql *s, bool is_utf8);
 
 /* Reads to the end of the statement or of `in`; how many bytes it took. s->is_end: a statement is
- * complete. */
+ * complete. Empty statements are passed over. */
 size_t pgsql_feed(struct pgsql *s, struct bytes in);
 
 /* The text ends here: so does the statement. */

@@ -63,8 +63,9 @@ enum {
 };
 
 /* ---- pgsql_lex.c calls */
-void pgsql_take_token(struct pgsql *s); /* s->token is complete */
 void pgsql_end_statement(struct pgsql *s);
+/* ---- and pgsql.c, of pgsql_lex.c: the token, or the end, to the grammar */
+void pgsql_dispatch(struct pgsql *s);
 
 /* ---- pgsql.c */
 static inline void pgsql_doubt(struct pgsql *s)
@@ -116,6 +117,13 @@ static inline bool pgsql_is_any(const struct pgsql *s, const enum pgsql_word *wo
 #define PGSQL_IS(s, ...)                                                                           \
 	pgsql_is_any(s, (const enum pgsql_word[]){__VA_ARGS__},                                    \
 		     sizeof((const enum pgsql_word[]){__VA_ARGS__}) / sizeof(enum pgsql_word))
+
+/* What `name (` calls: something that a user may have stored, the server's own or a keyword,
+ * nextval or the like, or one of these in whose parenthesis FROM is no clause. */
+enum pgsql_call { PGSQL_CALL_OTHER, PGSQL_CALL_OWN, PGSQL_CALL_SEQUENCE, PGSQL_CALL_FROM };
+/* The token is a parenthesis: what the one before it calls. Asked only here, since every word would
+ * be looked up else; the text of that token still stands where it was, but for its first byte. */
+enum pgsql_call pgsql_call_of(struct pgsql *s);
 
 /* ---- pgsql_query.c */
 void pgsql_query_token(struct pgsql *s);

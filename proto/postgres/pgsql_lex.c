@@ -33,6 +33,91 @@ enum lex {
 	L_QUOTE, /* the closing quote, unless a second one follows */
 };
 
+/* ---------------------------------------------------------------- a token is complete */
+
+/* pg_catalog.lower( is as good as lower(; any other qualified function is a stored one. */
+static void follow_catalog(struct pgsql *s)
+{
+	const struct pgsql_token *t = &s->token;
+	const bool is_name = t->kind == PGSQL_T_WORD || t->kind == PGSQL_T_QUOTED;
+	if (is_name && !t->is_part && bytes_is(pgsql_text(s), "pg_catalog"))
+		s->n_catalog = 1;
+	else if (s->n_catalog == 1 && pgsql_is_punct(s, '.'))
+		s->n_catalog = 2;
+	else
+		s->n_catalog = 0;
+}
+
+static void classify(struct pgsql *s)
+{
+	struct pgsql_token *t = &s->token;
+	const bool is_of_catalog = s->n_catalog == 2;
+	t->is_part = s->previous_kind == PGSQL_T_PUNCT && s->previous_byte == '.';
+	t->is_own = t->kind == PGSQL_T_WORD && (!t->is_part || is_of_catalog);
+	t->word = PGSQL_W_NONE;
+	follow_catalog(s);
+	if (t->kind == PGSQL_T_WORD && !t->is_part)
+		t->word = (uint8_t)pgsql_word_find(pgsql_text(s));
+}
+
+/* IS [NOT] DISTINCT FROM is an operator. As labels of columns these words mean nothing. */
+static void follow_distinct(struct pgsql *s)
+{
+	if (pgsql_is_word(s, PGSQL_W_IS))
+		s->n_distinct = 1;
+	else if (s->n_distinct == 1 && pgsql_is_word(s, PGSQL_W_DISTINCT))
+		s->n_distinct = 2;
+	else if (s->n_distinct != 1 || !pgsql_is_word(s, PGSQL_W_NOT))
+		s->n_distinct = 0;
+}
+
+static void remember(struct pgsql *s)
+{
+	const struct pgsql_token *t = &s->token;
+	s->previous_kind = t->kind;
+	s->previous_word = t->word;
+	s->previous_byte = t->n ? t->text[0] : 0;
+	s->previous_n = t->n;
+	s->is_previous_own = t->is_own;
+	s->is_previous_part = t->is_part;
+}
+
+/* Neither a word that the grammar asks for nor a parenthesis: in an expression it is the
+ * expression's own. */
+static bool is_plain(const struct pgsql *s)
+{
+	return s->token.word == PGSQL_W_NONE && !pgsql_is_punct(s, '(') && !pgsql_is_punct(s, ')');
+}
+
+void pgsql_dispatch(struct pgsql *s)
+{
+	const uint8_t state = pgsql_top(s)->state;
+	if ((state == PGSQL_S_EXPR || state == PGSQL_S_SELECT) && is_plain(s))
+		return;
+	if (state == PGSQL_S_HEAD)
+		pgsql_head_token(s);
+	else
+		pgsql_query_token(s);
+}
+
+/* Of a statement that is not proven, and whose verb is known, nothing more is learned. */
+static void take_token(struct pgsql *s)
+{
+	s->has_token = 1;
+	if (s->is_unproven && s->verb != PGSQL_UNKNOWN) {
+		s->token.word = s->token.is_part = s->token.is_own = 0;
+	} else {
+		classify(s);
+		pgsql_dispatch(s);
+		follow_distinct(s);
+	}
+	if (bytes_is_nocase(pgsql_text(s), "set_config"))
+		s->effects |= PGSQL_LOSES_PATH | PGSQL_LOSES_LEXING;
+	remember(s);
+}
+
+/* ---------------------------------------------------------------- tokens begin, grow and end */
+
 static void lose(struct pgsql *s)
 {
 	s->is_lost = s->is_unproven = 1;
@@ -58,7 +143,7 @@ static void put(struct pgsql *s, uint8_t c)
 static void end(struct pgsql *s)
 {
 	s->lex = L_BLANK;
-	pgsql_take_token(s);
+	take_token(s);
 }
 
 static void punct(struct pgsql *s, uint8_t c)
@@ -110,14 +195,16 @@ static bool step_blank(struct pgsql *s, uint8_t c)
 {
 	if (sql_byte_is_blank(c))
 		return true;
-	if (sql_byte_is_letter(c)) {
+	if (sql_byte_is_plain(c)) {
+		punct(s, c);
+	} else if (sql_byte_is_letter(c)) {
 		begin(s, PGSQL_T_WORD, L_WORD);
 		put(s, c);
 	} else if (sql_byte_is_digit(c)) {
 		begin(s, PGSQL_T_NUMBER, L_DIGITS);
 		put(s, c);
 	} else if (c == ';' && !s->is_lost) {
-		s->is_end = 1;
+		s->is_end = s->has_token; /* else there was no statement */
 	} else {
 		step_other(s, c);
 	}
@@ -140,6 +227,13 @@ static bool takes_prefix(struct pgsql *s, uint8_t c)
 	return true;
 }
 
+/* The token ended before c, which stands behind it. */
+static bool end_before(struct pgsql *s, uint8_t c)
+{
+	end(s);
+	return step_blank(s, c);
+}
+
 static bool step_word(struct pgsql *s, uint8_t c)
 {
 	if (sql_byte_is_letter(c) || sql_byte_is_digit(c) || c == '$') {
@@ -148,8 +242,7 @@ static bool step_word(struct pgsql *s, uint8_t c)
 	}
 	if (takes_prefix(s, c))
 		return true;
-	end(s);
-	return false;
+	return end_before(s, c);
 }
 
 static bool step_u_amp(struct pgsql *s, uint8_t c)
@@ -178,8 +271,7 @@ static bool step_digits(struct pgsql *s, uint8_t c)
 	}
 	if (sql_byte_is_letter(c) || c == '$')
 		lose(s);
-	end(s);
-	return false;
+	return end_before(s, c);
 }
 
 /* Behind "e": a sign or a digit; then digits alone. */
@@ -190,8 +282,7 @@ static bool step_exponent(struct pgsql *s, uint8_t c)
 		if (s->token.text[(s->token.n - 1) % PGSQL_TOKEN_MAX] > '9' || s->lex == L_SIGN ||
 		    sql_byte_is_letter(c) || c == '$')
 			lose(s); /* 1e, 1e+, 1e5x */
-		end(s);
-		return false;
+		return end_before(s, c);
 	}
 	put(s, c);
 	if (is_sign)
@@ -231,8 +322,7 @@ static bool step_param(struct pgsql *s, uint8_t c)
 	}
 	if (sql_byte_is_letter(c) || c == '$')
 		lose(s);
-	end(s);
-	return false;
+	return end_before(s, c);
 }
 
 static bool step_dash(struct pgsql *s, uint8_t c)
@@ -242,7 +332,7 @@ static bool step_dash(struct pgsql *s, uint8_t c)
 		return true;
 	}
 	punct(s, '-');
-	return false;
+	return step_blank(s, c);
 }
 
 static bool step_slash(struct pgsql *s, uint8_t c)
@@ -277,8 +367,7 @@ static bool step_quote(struct pgsql *s, uint8_t c)
 		s->lex = L_QUOTED;
 		return true;
 	}
-	end(s);
-	return false;
+	return end_before(s, c);
 }
 
 /* n_matched: bytes of $tag$ that came last. The tag holds no $, so only its first can begin it
@@ -356,12 +445,39 @@ static bool step(struct pgsql *s, uint8_t c)
 	return true;
 }
 
-/* The plain bytes of a quoted text at once; the step takes what ends them. */
-static size_t skip_quoted(struct pgsql *s, struct bytes in, size_t at)
+/* ---------------------------------------------------------------- runs of bytes that are alike */
+
+static void put_run(struct pgsql *s, struct bytes run)
 {
-	while (at < in.n && in.p[at] && in.p[at] != s->quote && in.p[at] != '\\')
-		put(s, in.p[at++]);
-	return at;
+	const uint32_t n = s->token.n, more = (uint32_t)run.n;
+	if (n < PGSQL_TOKEN_MAX && more)
+		memcpy(s->token.text + n, run.p,
+		       more < PGSQL_TOKEN_MAX - n ? more : PGSQL_TOKEN_MAX - n);
+	s->token.n = more < UINT32_MAX - n ? n + more : UINT32_MAX;
+}
+
+static size_t run_of_word(struct bytes in)
+{
+	size_t n = 0;
+	while (n < in.n && (sql_byte_is_letter(in.p[n]) || sql_byte_is_digit(in.p[n])))
+		n++;
+	return n;
+}
+
+static size_t run_of_quoted(struct bytes in, uint8_t quote)
+{
+	size_t n = 0;
+	while (n < in.n && in.p[n] && in.p[n] != quote && in.p[n] != '\\')
+		n++;
+	return n;
+}
+
+/* How many bytes belong to the token without a doubt; the step takes what ends it. */
+static size_t take_run(struct pgsql *s, struct bytes in)
+{
+	const size_t n = s->lex == L_WORD ? run_of_word(in) : run_of_quoted(in, s->quote);
+	put_run(s, bytes_slice(in, 0, n));
+	return n;
 }
 
 /* A NUL ends the text, wherever it stands: it is not taken. */
@@ -369,13 +485,13 @@ size_t pgsql_feed(struct pgsql *s, struct bytes in)
 {
 	size_t at = 0;
 	while (at < in.n && !s->is_end && !s->is_nul) {
-		if (s->lex == L_QUOTED)
-			at = skip_quoted(s, in, at);
+		if (s->lex == L_WORD || s->lex == L_QUOTED)
+			at += take_run(s, bytes_from(in, at));
 		if (at == in.n)
 			break;
 		if (in.p[at] == '\0')
 			s->is_nul = 1;
-		else if (step(s, in.p[at]))
+		else if (s->lex == L_BLANK ? step_blank(s, in.p[at]) : step(s, in.p[at]))
 			at++;
 	}
 	if (s->is_end)

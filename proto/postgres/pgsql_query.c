@@ -66,13 +66,12 @@ void pgsql_open_call(struct pgsql *s, enum pgsql_state after)
 {
 	const bool is_name = s->previous_kind == PGSQL_T_QUOTED || s->previous_kind == PGSQL_T_WORD;
 	const enum pgsql_kind kind = after == PGSQL_S_DEF ? PGSQL_K_DEF : PGSQL_K_EXPR;
-	const bool takes_from = is_name && s->is_previous_from_taker;
-	const bool is_sequence = is_name && s->is_previous_sequence;
+	const enum pgsql_call call = is_name ? pgsql_call_of(s) : PGSQL_CALL_OWN;
 	const bool is_operator = s->previous_word == PGSQL_W_OPERATOR;
-	if (is_name && !s->is_previous_callable && !is_sequence && !is_operator)
+	if (call == PGSQL_CALL_OTHER && !is_operator)
 		pgsql_doubt(s);
-	pgsql_push(s, after, kind, takes_from ? PGSQL_F_TAKES_FROM : 0);
-	if (is_sequence)
+	pgsql_push(s, after, kind, call == PGSQL_CALL_FROM ? PGSQL_F_TAKES_FROM : 0);
+	if (call == PGSQL_CALL_SEQUENCE)
 		go(s, PGSQL_S_NEXTVAL);
 	if (is_operator)
 		go(s, PGSQL_S_CATALOG);
@@ -127,6 +126,8 @@ static void on_catalog(struct pgsql *s)
 /* True when the token begins a query, which this level then holds. */
 static bool begins_query(struct pgsql *s)
 {
+	if (s->token.word == PGSQL_W_NONE)
+		return false;
 	if (pgsql_is_word(s, PGSQL_W_SELECT))
 		go(s, PGSQL_S_SELECT);
 	else if (pgsql_is_word(s, PGSQL_W_WITH))
@@ -208,13 +209,15 @@ static void on_with(struct pgsql *s)
 
 static bool is_clause_word(const struct pgsql *s)
 {
-	return PGSQL_IS(s, PGSQL_W_WHERE, PGSQL_W_GROUP, PGSQL_W_HAVING, PGSQL_W_WINDOW,
+	return s->token.word != PGSQL_W_NONE &&
+	       PGSQL_IS(s, PGSQL_W_WHERE, PGSQL_W_GROUP, PGSQL_W_HAVING, PGSQL_W_WINDOW,
 			PGSQL_W_ORDER, PGSQL_W_LIMIT, PGSQL_W_OFFSET, PGSQL_W_FETCH, PGSQL_W_FOR);
 }
 
 static bool takes_union(struct pgsql *s)
 {
-	if (!PGSQL_IS(s, PGSQL_W_UNION, PGSQL_W_INTERSECT, PGSQL_W_EXCEPT))
+	if (s->token.word == PGSQL_W_NONE ||
+	    !PGSQL_IS(s, PGSQL_W_UNION, PGSQL_W_INTERSECT, PGSQL_W_EXCEPT))
 		return false;
 	if (!has(s, PGSQL_F_IS_QUERY))
 		pgsql_doubt(s);
@@ -235,6 +238,8 @@ static bool takes_label(struct pgsql *s)
 /* Words that would lead to a table from here, but it is not known how. */
 static void check_word(struct pgsql *s)
 {
+	if (s->token.word == PGSQL_W_NONE)
+		return;
 	if (PGSQL_IS(s, PGSQL_W_SELECT, PGSQL_W_TABLE, PGSQL_W_INTO, PGSQL_W_JOIN, PGSQL_W_FROM))
 		pgsql_doubt(s);
 }

@@ -170,10 +170,24 @@ static const char *const callables[] = {
 static const char *const sequence_takers[] = {"currval", "nextval", "setval"};
 static const char *const from_takers[] = {"extract", "overlay", "substring", "trim"};
 
+const struct sql_index pgsql_words = {
+	.list = words,
+	.at = {0,   8,	 10,  25,  35,	40,  45,  48,  49,
+	       59,  60,	 60,  68,  71,	75,  86,  89,  89,
+	       104, 115, 124, 131, 135, 138, 138, 138, SQL_LIST_LENGTH(words)},
+};
+
+const struct sql_index pgsql_callables = {
+	.list = callables,
+	.at = {0,   43,	 60,  104, 122, 136, 151, 165, 183,
+	       214, 275, 276, 298, 317, 334, 347, 475, 479,
+	       521, 560, 623, 636, 644, 652, 671, 671, SQL_LIST_LENGTH(callables)},
+};
+
 enum pgsql_word pgsql_word_find(struct bytes text)
 {
-	const size_t at = sql_list_find(text, words, SQL_LIST_LENGTH(words));
-	return at == SQL_LIST_LENGTH(words) ? PGSQL_W_NONE : (enum pgsql_word)(at + 1);
+	const size_t at = sql_index_find(text, &pgsql_words);
+	return at == SIZE_MAX ? PGSQL_W_NONE : (enum pgsql_word)(at + 1);
 }
 
 const char *pgsql_word_text(enum pgsql_word word)
@@ -183,12 +197,12 @@ const char *pgsql_word_text(enum pgsql_word word)
 
 bool pgsql_word_is_reserved(struct bytes text)
 {
-	return SQL_LIST_HAS(reserved, text);
+	return text.n >= SQL_INDEXED_MIN && SQL_LIST_HAS(reserved, text);
 }
 
 bool pgsql_word_is_callable(struct bytes text)
 {
-	return SQL_LIST_HAS(callables, text);
+	return sql_index_find(text, &pgsql_callables) != SIZE_MAX;
 }
 
 bool pgsql_word_takes_from(struct bytes text)

@@ -5,6 +5,7 @@
 #define PGSQL_WORDS_H
 
 #include "bridgewarden/bytes.h"
+#include "sql/sql_list.h"
 
 /* X(constant, word) in the order of the alphabet */
 /* clang-format off */
@@ -152,6 +153,9 @@
 #define PGSQL_WORD_NAME(name, text) PGSQL_W_##name,
 enum pgsql_word { PGSQL_W_NONE, PGSQL_WORDS(PGSQL_WORD_NAME) PGSQL_N_WORDS };
 #undef PGSQL_WORD_NAME
+
+/* Where the letters begin in the two long lists. */
+extern const struct sql_index pgsql_words, pgsql_callables;
 
 /* PGSQL_W_NONE for every other word. */
 enum pgsql_word pgsql_word_find(struct bytes text);

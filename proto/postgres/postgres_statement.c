@@ -9,6 +9,8 @@
  */
 #include "postgres/postgres_state.h"
 
+#include "sql/sql_byte.h"
+
 static struct bytes text_of(const struct postgres_state *st, struct bytes text)
 {
 	if (st->is_head_kept)
@@ -81,7 +83,7 @@ static void end_message(struct postgres_state *st, const struct dis_sink *sink)
 
 static void keep_head(struct postgres_state *st, struct bytes text)
 {
-	if (st->is_head_kept)
+	if (st->is_head_kept || text.n == 0)
 		return;
 	text = bytes_slice(text, 0, POSTGRES_HEAD_MAX);
 	st->n_head = (uint8_t)text.n;
@@ -102,7 +104,7 @@ static struct dis_result take_piece(struct postgres_state *st, struct bytes text
 				    const struct dis_sink *sink)
 {
 	const size_t n = pgsql_feed(&st->sql, text);
-	const struct bytes piece = bytes_slice(text, 0, n);
+	const struct bytes piece = sql_without_empty(bytes_slice(text, 0, n));
 	st->left -= (uint32_t)n;
 	if (!st->sql.is_end && !st->sql.is_nul) {
 		if (st->left == 0)

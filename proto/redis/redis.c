@@ -415,6 +415,8 @@ static struct dis_result feed_answer(struct redis_state *s, struct bytes in,
 		return done(at, 0);
 	do {
 		const struct redis_element e = redis_reply_next(&reply, in, at);
+		if (at == 0)
+			s->reply.seen = reply.seen;
 		if (e.status != DIS_DONE && at == 0)
 			return e.status == DIS_MORE ? more(in, e.want) : refuse(e.status, e.why);
 		if (e.status != DIS_DONE) /* what stands before it is consumed first */

@@ -53,19 +53,24 @@ static const char *check_begin(struct bytes rest)
 	return n < rest.n && rest.p[n] != '\r' ? "a length that is not an exact number" : NULL;
 }
 
-static struct redis_element read_line(struct bytes in, size_t at)
+static struct redis_element read_line(struct redis_reply *r, struct bytes in, size_t at)
 {
 	const struct bytes rest = bytes_slice(in, at, REDIS_HEAD_MAX);
 	const char *why = check_begin(rest);
 	if (why)
 		return fault(DIS_MALFORMED, why);
-	const size_t lf = bytes_find(rest, '\n'), cr = bytes_find(rest, '\r');
+	const struct bytes fresh = bytes_from(rest, r->seen);
+	const size_t seen = rest.n - fresh.n, lf = seen + bytes_find(fresh, '\n'),
+		     cr = seen + bytes_find(fresh, '\r');
+	r->seen = 0;
 	if (cr + 1 < lf || (lf < rest.n && cr > lf))
 		return fault(DIS_MALFORMED, "a stray CR or LF in an answer");
 	if (lf == rest.n && rest.n == REDIS_HEAD_MAX)
 		return fault(DIS_LIMIT, "a line of an answer too long");
-	if (lf == rest.n)
+	if (lf == rest.n) {
+		r->seen = (uint32_t)cr; /* a CR at the end is looked at again, with what follows */
 		return need(in.n + 1);
+	}
 	return (struct redis_element){
 		.status = DIS_DONE, .n = lf + 1, .line = bytes_slice(rest, 0, lf - 1)};
 }
@@ -110,7 +115,7 @@ struct redis_element redis_reply_next(struct redis_reply *r, struct bytes in, si
 {
 	if (r->has_tail)
 		return read_tail(r, in, at);
-	const struct redis_element e = read_line(in, at);
+	const struct redis_element e = read_line(r, in, at);
 	if (e.status != DIS_DONE)
 		return e;
 	switch (e.line.n ? e.line.p[0] : 0) {

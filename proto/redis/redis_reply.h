@@ -15,10 +15,11 @@ enum { REDIS_DEPTH_MAX = 16 };
 
 /* depth aggregates are open; left[i] elements are missing in each, at least 1. attributes: bit i is
  * set when aggregate i is an attribute, which is no element of what surrounds it. has_tail: a bulk
- * string was skipped and its CRLF comes next. Zeroed: between answers. */
+ * string was skipped and its CRLF comes next. seen: a mark, so many bytes of a line that is not
+ * whole yet neither end it nor are wrong. Zeroed: between answers. */
 struct redis_reply {
 	uint64_t left[REDIS_DEPTH_MAX];
-	uint32_t attributes;
+	uint32_t attributes, seen;
 	uint8_t depth, has_tail;
 };
 
@@ -36,7 +37,7 @@ static inline bool redis_reply_is_between(const struct redis_reply *r)
 	return r->depth == 0 && !r->has_tail;
 }
 
-/* Reads what stands at `at`; changes r only with DIS_DONE. */
+/* Reads what stands at `at`; changes r only with DIS_DONE, but for its mark. */
 struct redis_element redis_reply_next(struct redis_reply *r, struct bytes in, size_t at);
 
 #endif

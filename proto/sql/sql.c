@@ -11,48 +11,24 @@ const char *const sql_verb_words[SQL_N_VERBS + 1] = {SQL_VERBS(SQL_VERB_WORD) NU
 
 void sql_init(struct sql *s, bool is_utf8)
 {
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, offsetof(struct sql, token.text));
+	s->frames[0] = (struct sql_frame){0};
 	s->is_utf8 = is_utf8;
 }
 
-static void classify(struct sql *s)
+enum sql_call sql_call_of(struct sql *s)
 {
 	struct sql_token *t = &s->token;
-	t->is_part = s->previous_kind == SQL_T_PUNCT && s->previous_byte == '.';
-	t->word = SQL_W_NONE;
-	t->is_callable = 0;
-	if (t->kind != SQL_T_WORD || t->is_part || t->is_dotted)
-		return;
-	t->word = (uint8_t)sql_word_find(sql_text(s));
-	t->is_callable = sql_word_is_callable(sql_text(s));
-}
-
-static void remember(struct sql *s)
-{
-	const struct sql_token *t = &s->token;
-	s->previous_kind = t->kind;
-	s->previous_word = t->word;
-	s->previous_byte = t->n ? t->text[0] : 0;
-	s->is_previous_callable = t->is_callable;
-	s->is_previous_part = t->is_part;
-	s->is_previous_from_taker = t->is_callable && sql_word_takes_from(sql_text(s));
-}
-
-static void dispatch(struct sql *s)
-{
-	if (sql_top(s)->state == SQL_S_HEAD)
-		sql_head_token(s);
-	else
-		sql_query_token(s);
-}
-
-void sql_take_token(struct sql *s)
-{
-	classify(s);
-	s->has_token = 1;
-	if (!s->is_unproven || s->verb == SQL_UNKNOWN)
-		dispatch(s);
-	remember(s);
+	const uint8_t own = t->text[0];
+	if (s->previous_kind != SQL_T_WORD || s->is_previous_part || s->previous_n > SQL_TOKEN_MAX)
+		return SQL_CALL_OTHER;
+	t->text[0] = s->previous_byte;
+	const struct bytes name = bytes_of(t->text, s->previous_n);
+	const enum sql_call call = !sql_word_is_callable(name) ? SQL_CALL_OTHER
+				   : sql_word_takes_from(name) ? SQL_CALL_FROM
+							       : SQL_CALL_OWN;
+	t->text[0] = own;
+	return call;
 }
 
 /* May a statement end where its outermost frame is now? */
@@ -92,9 +68,9 @@ void sql_end_statement(struct sql *s)
 		return;
 	s->token.kind = SQL_T_END;
 	s->token.n = 0;
-	s->token.word = s->token.is_part = s->token.is_callable = 0;
+	s->token.word = s->token.is_part = 0;
 	if (!s->is_unproven)
-		dispatch(s);
+		sql_dispatch(s);
 	if (!is_whole(s))
 		sql_doubt(s);
 	if (s->is_unproven &&

@@ -108,10 +108,9 @@ enum sql_token_kind {
 };
 
 struct sql_token {
-	uint8_t kind; /* enum sql_token_kind */
-	uint8_t word; /* enum sql_word of an unquoted word that is not a qualified name's part */
-	uint8_t is_callable;
-	uint8_t is_part;   /* follows a dot */
+	uint8_t kind;	 /* enum sql_token_kind */
+	uint8_t word;	 /* enum sql_word of an unquoted word that is not a qualified name's part */
+	uint8_t is_part; /* follows a dot */
 	uint8_t is_dotted; /* a dot and a name follow at once */
 	uint32_t n;	   /* of the whole token; the text keeps SQL_TOKEN_MAX of it */
 	uint8_t text[SQL_TOKEN_MAX];
@@ -122,6 +121,8 @@ struct sql_frame {
 	uint8_t state, clause, kind, flags;
 };
 
+/* The arrays stand at the end, each with its count before: what lies behind a count is nothing, and
+ * is not cleared for each statement. */
 struct sql {
 	/* The result; complete once is_end. */
 	uint8_t verb; /* enum sql_verb */
@@ -131,10 +132,7 @@ struct sql {
 	uint8_t is_end;
 	uint8_t uses_default; /* touches the schema in force without naming a table (SHOW TABLES) */
 	uint8_t n_tables, n_ctes;
-	struct sql_table tables[SQL_TABLES_MAX];
-	struct sql_table ctes[SQL_CTES_MAX];
 	uint16_t n_names;
-	uint8_t names[SQL_NAMES_MAX];
 
 	/* The tokeniser. */
 	uint8_t is_utf8;
@@ -146,18 +144,22 @@ struct sql {
 	uint8_t version_n;   /* digits of it so far */
 	uint8_t is_adjacent; /* no blank since the last token */
 	uint32_t version;
-	struct sql_token token;
 
 	/* The grammar. */
 	uint8_t head, goal, depth;
-	uint8_t previous_kind, previous_word, previous_byte;
-	uint8_t is_previous_callable, is_previous_part, is_previous_from_taker;
+	uint8_t previous_kind, previous_word, previous_byte, is_previous_part;
 	uint8_t n_words; /* of a head, saturating */
 	uint8_t is_with_recursive;
-	struct sql_table held; /* a name that a dot may follow */
 	uint8_t is_held_dual;
-	struct sql_table cte; /* the name that WITH is defining */
+	uint32_t previous_n;
+	struct sql_table held; /* a name that a dot may follow */
+	struct sql_table cte;  /* the name that WITH is defining */
+
+	struct sql_token token;
 	struct sql_frame frames[SQL_DEPTH_MAX];
+	struct sql_table tables[SQL_TABLES_MAX];
+	struct sql_table ctes[SQL_CTES_MAX];
+	uint8_t names[SQL_NAMES_MAX];
 };
 
 /* Zeroed memory is the start of a text too. is_utf8: else bytes above 0x7f outside quotes are not
@@ -165,7 +167,7 @@ struct sql {
 void sql_init(struct sql *s, bool is_utf8);
 
 /* Reads to the end of the statement or of `in`; how many bytes it took. s->is_end: a statement is
- * complete. */
+ * complete. Empty statements are passed over. */
 size_t sql_feed(struct sql *s, struct bytes in);
 
 /* The text ends here: so does the statement. */

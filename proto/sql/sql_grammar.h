@@ -61,8 +61,9 @@ enum {
 };
 
 /* ---- sql_lex.c calls */
-void sql_take_token(struct sql *s); /* s->token is complete */
 void sql_end_statement(struct sql *s);
+/* ---- and sql.c, of sql_lex.c: the token, or the end, to the grammar */
+void sql_dispatch(struct sql *s);
 
 /* ---- sql.c */
 static inline void sql_doubt(struct sql *s)
@@ -72,6 +73,13 @@ static inline void sql_doubt(struct sql *s)
 void sql_add_table(struct sql *s, struct sql_table t);
 bool sql_keep_name(struct sql *s, uint16_t *at, uint8_t *n); /* the token's text, into names[] */
 void sql_drop_tables(struct sql *s);
+
+/* What `name (` calls: something that a user may have stored, the server's own or a keyword, or one
+ * of these in whose parenthesis FROM is no clause. */
+enum sql_call { SQL_CALL_OTHER, SQL_CALL_OWN, SQL_CALL_FROM };
+/* The token is a parenthesis: what the one before it calls. Asked only here, since every word would
+ * be looked up else; the text of that token still stands where it was, but for its first byte. */
+enum sql_call sql_call_of(struct sql *s);
 
 static inline struct sql_frame *sql_top(struct sql *s)
 {

@@ -48,6 +48,63 @@ static bool is_letter(uint8_t c)
 	return sql_byte_is_letter(c) || c == '$';
 }
 
+/* ---------------------------------------------------------------- a token is complete */
+
+static void classify(struct sql *s)
+{
+	struct sql_token *t = &s->token;
+	t->is_part = s->previous_kind == SQL_T_PUNCT && s->previous_byte == '.';
+	t->word = SQL_W_NONE;
+	if (t->kind == SQL_T_WORD && !t->is_part && !t->is_dotted)
+		t->word = (uint8_t)sql_word_find(sql_text(s));
+}
+
+static void remember(struct sql *s)
+{
+	const struct sql_token *t = &s->token;
+	s->previous_kind = t->kind;
+	s->previous_word = t->word;
+	s->previous_byte = t->n ? t->text[0] : 0;
+	s->previous_n = t->n;
+	s->is_previous_part = t->is_part;
+}
+
+/* Neither a word that the grammar asks for nor a parenthesis, nor a comma that leads on: in an
+ * expression it is the expression's own. */
+static bool is_plain(const struct sql *s)
+{
+	const uint8_t c = s->token.text[0];
+	if (s->token.word != SQL_W_NONE || s->token.kind != SQL_T_PUNCT)
+		return s->token.word == SQL_W_NONE;
+	return c != '(' && c != ')' && (c != ',' || s->frames[s->depth].clause != SQL_C_SET);
+}
+
+void sql_dispatch(struct sql *s)
+{
+	const uint8_t state = s->frames[s->depth].state;
+	if ((state == SQL_S_EXPR || state == SQL_S_SELECT) && is_plain(s))
+		return;
+	if (state == SQL_S_HEAD)
+		sql_head_token(s);
+	else
+		sql_query_token(s);
+}
+
+/* Of a statement that is not proven, and whose verb is known, nothing more is learned. */
+static void take_token(struct sql *s)
+{
+	s->has_token = 1;
+	if (s->is_unproven && s->verb != SQL_UNKNOWN) {
+		s->token.word = s->token.is_part = 0;
+	} else {
+		classify(s);
+		sql_dispatch(s);
+	}
+	remember(s);
+}
+
+/* ---------------------------------------------------------------- tokens begin, grow and end */
+
 static void lose(struct sql *s)
 {
 	s->is_lost = s->is_unproven = 1;
@@ -73,15 +130,29 @@ static void put(struct sql *s, uint8_t c)
 static void end(struct sql *s)
 {
 	s->lex = L_BLANK;
-	sql_take_token(s);
+	take_token(s);
 	s->is_adjacent = 1;
 }
 
+/* begin, put and end, and what take_token does, of a byte that is a token by itself. */
 static void punct(struct sql *s, uint8_t c)
 {
-	begin(s, SQL_T_PUNCT, L_BLANK);
-	put(s, c);
-	end(s);
+	struct sql_token *t = &s->token;
+	t->kind = SQL_T_PUNCT;
+	t->word = SQL_W_NONE;
+	t->is_part = t->is_dotted = 0;
+	t->n = 1;
+	t->text[0] = c;
+	s->lex = L_BLANK;
+	s->has_token = 1;
+	if (!s->is_unproven || s->verb == SQL_UNKNOWN)
+		sql_dispatch(s);
+	s->previous_kind = SQL_T_PUNCT;
+	s->previous_word = SQL_W_NONE;
+	s->previous_byte = c;
+	s->previous_n = 1;
+	s->is_previous_part = 0;
+	s->is_adjacent = 1;
 }
 
 /* A letter that no proven reading has outside quotes: the rest of the text is lost. */
@@ -138,7 +209,9 @@ static void step_other(struct sql *s, uint8_t c)
 
 static bool step_blank(struct sql *s, uint8_t c)
 {
-	if (sql_byte_is_blank(c)) {
+	if (sql_byte_is_plain(c)) {
+		punct(s, c);
+	} else if (sql_byte_is_blank(c)) {
 		s->is_adjacent = 0;
 	} else if (is_letter(c)) {
 		check_letter(s, c);
@@ -151,11 +224,19 @@ static bool step_blank(struct sql *s, uint8_t c)
 		if (s->in_version)
 			lose(s);
 		else
-			s->is_end = 1;
+			s->is_end = s->has_token; /* else there was no statement */
+		s->is_adjacent = 0;
 	} else {
 		step_other(s, c);
 	}
 	return true;
+}
+
+/* The token ended before c, which stands behind it. */
+static bool end_before(struct sql *s, uint8_t c)
+{
+	end(s);
+	return step_blank(s, c);
 }
 
 static bool step_word(struct sql *s, uint8_t c)
@@ -165,22 +246,11 @@ static bool step_word(struct sql *s, uint8_t c)
 		return true;
 	}
 	if (!is_letter(c) && !sql_byte_is_digit(c)) {
-		end(s);
-		return false;
+		return end_before(s, c);
 	}
 	check_letter(s, c);
 	put(s, c);
 	return true;
-}
-
-/* Where a point and a name follow at once, even a reserved word is a name: LIMIT.x is a column of
- * LIMIT. */
-static bool step_word_dot(struct sql *s, uint8_t c)
-{
-	s->token.is_dotted = is_letter(c) || sql_byte_is_digit(c);
-	end(s);
-	s->lex = L_DOT;
-	return false;
 }
 
 /* Digits followed by letters are a name, 1e5 and 1.5 are numbers. A letter right after those is
@@ -198,10 +268,9 @@ static bool step_digits(struct sql *s, uint8_t c)
 	} else if (is_letter(c)) {
 		s->token.kind = SQL_T_WORD;
 		s->lex = L_WORD;
-		return false;
+		return step_word(s, c);
 	} else {
-		end(s);
-		return false;
+		return end_before(s, c);
 	}
 	return true;
 }
@@ -215,11 +284,10 @@ static bool step_exponent(struct sql *s, uint8_t c)
 	} else if (s->lex == L_EXPONENT) {
 		s->token.kind = SQL_T_WORD;
 		s->lex = L_WORD;
-		return false;
+		return step_word(s, c);
 	} else {
 		lose(s);
-		end(s);
-		return false;
+		return end_before(s, c);
 	}
 	put(s, c);
 	return true;
@@ -240,8 +308,7 @@ static bool step_number(struct sql *s, uint8_t c)
 	s->quote = 0;
 	if (is_letter(c))
 		lose(s);
-	end(s);
-	return false;
+	return end_before(s, c);
 }
 
 /* .5 is a number, t.5 a column. */
@@ -251,12 +318,22 @@ static bool step_dot(struct sql *s, uint8_t c)
 	if (sql_byte_is_digit(c) && !(after_name && s->is_adjacent)) {
 		begin(s, SQL_T_NUMBER, L_NUMBER);
 		s->quote = 0;
-		return false;
+		return step_number(s, c);
 	}
 	punct(s, '.');
-	if (sql_byte_is_digit(c))
-		begin(s, SQL_T_WORD, L_WORD);
-	return false;
+	if (!sql_byte_is_digit(c))
+		return step_blank(s, c);
+	begin(s, SQL_T_WORD, L_WORD);
+	return step_word(s, c);
+}
+
+/* Where a point and a name follow at once, even a reserved word is a name: LIMIT.x is a column of
+ * LIMIT. */
+static bool step_word_dot(struct sql *s, uint8_t c)
+{
+	s->token.is_dotted = is_letter(c) || sql_byte_is_digit(c);
+	end(s);
+	return step_dot(s, c);
 }
 
 static bool step_at(struct sql *s, uint8_t c)
@@ -299,8 +376,7 @@ static bool step_quote(struct sql *s, uint8_t c)
 		return true;
 	}
 	s->quote = 0;
-	end(s);
-	return false;
+	return end_before(s, c);
 }
 
 static bool step_dashes(struct sql *s, uint8_t c)
@@ -317,7 +393,7 @@ static bool step_dashes(struct sql *s, uint8_t c)
 	if (s->lex == L_DASHES)
 		punct(s, '-');
 	punct(s, '-');
-	return false;
+	return step_blank(s, c);
 }
 
 static bool step_open(struct sql *s, uint8_t c)
@@ -454,21 +530,61 @@ static bool step(struct sql *s, uint8_t c)
 	return true;
 }
 
-/* The plain bytes of a quoted text at once; the step takes what ends them. */
-static size_t skip_quoted(struct sql *s, struct bytes in, size_t at)
+/* ---------------------------------------------------------------- runs of bytes that are alike */
+
+static const bool word_bytes[256] = {
+	['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,
+	['_'] = true,	      ['$'] = true,
+};
+
+static void put_run(struct sql *s, struct bytes run)
 {
-	while (at < in.n && in.p[at] != s->quote && in.p[at] != '\\')
-		put(s, in.p[at++]);
-	return at;
+	const uint32_t n = s->token.n, more = (uint32_t)run.n;
+	if (n < SQL_TOKEN_MAX && more)
+		memcpy(s->token.text + n, run.p,
+		       more < SQL_TOKEN_MAX - n ? more : SQL_TOKEN_MAX - n);
+	s->token.n = more < UINT32_MAX - n ? n + more : UINT32_MAX;
+}
+
+static size_t run_of_word(struct bytes in)
+{
+	size_t n = 0;
+	while (n < in.n && word_bytes[in.p[n]])
+		n++;
+	return n;
+}
+
+static size_t run_of_quoted(struct bytes in, uint8_t quote)
+{
+	size_t n = 0;
+	while (n < in.n && in.p[n] != quote && in.p[n] != '\\')
+		n++;
+	return n;
+}
+
+/* How many bytes belong to the token or comment without a doubt; the step takes what ends it. */
+static size_t take_run(struct sql *s, struct bytes in)
+{
+	size_t n = 0;
+	if (s->lex == L_WORD)
+		n = run_of_word(in);
+	else if (s->lex == L_QUOTED)
+		n = run_of_quoted(in, s->quote);
+	else if (s->lex == L_BLOCK)
+		return bytes_find(in, '*');
+	else if (s->lex == L_LINE)
+		return bytes_find(in, '\n');
+	put_run(s, bytes_slice(in, 0, n));
+	return n;
 }
 
 size_t sql_feed(struct sql *s, struct bytes in)
 {
 	size_t at = 0;
 	while (at < in.n && !s->is_end) {
-		if (s->lex == L_QUOTED)
-			at = skip_quoted(s, in, at);
-		if (at < in.n && step(s, in.p[at]))
+		if (s->lex == L_WORD || s->lex == L_QUOTED || s->lex == L_BLOCK || s->lex == L_LINE)
+			at += take_run(s, bytes_from(in, at));
+		if (at < in.n && (s->lex == L_BLANK ? step_blank(s, in.p[at]) : step(s, in.p[at])))
 			at++;
 	}
 	if (s->is_end)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Halves the list until the word is found. */
+/* Halves the list, or the part of it with the right first letter, until the word is found. */
 #include "sql/sql_list.h"
 
 /* <0, 0, >0 as text sorts before, at or after the lower-case word. */
@@ -13,9 +13,8 @@ static int compare(struct bytes text, const char *word)
 	return word[text.n] ? -1 : 0;
 }
 
-size_t sql_list_find(struct bytes text, const char *const *list, size_t n)
+static size_t find_between(struct bytes text, const char *const *list, size_t low, size_t high)
 {
-	size_t low = 0, high = n;
 	while (low < high) {
 		const size_t middle = (low + high) / 2;
 		const int order = compare(text, list[middle]);
@@ -26,5 +25,19 @@ size_t sql_list_find(struct bytes text, const char *const *list, size_t n)
 		else
 			low = middle + 1;
 	}
-	return n;
+	return SIZE_MAX;
+}
+
+size_t sql_list_find(struct bytes text, const char *const *list, size_t n)
+{
+	const size_t at = find_between(text, list, 0, n);
+	return at == SIZE_MAX ? n : at;
+}
+
+size_t sql_index_find(struct bytes text, const struct sql_index *index)
+{
+	const uint8_t first = text.n ? byte_lower(text.p[0]) : 0;
+	if (text.n < SQL_INDEXED_MIN || first < 'a' || first > 'z')
+		return SIZE_MAX;
+	return find_between(text, index->list, index->at[first - 'a'], index->at[first - 'a' + 1]);
 }

@@ -11,7 +11,18 @@
 /* Its place in the list, or n. */
 size_t sql_list_find(struct bytes text, const char *const *list, size_t n);
 
-/* The same of a whole array. */
+/* A long list, whose words all begin with a letter and have two bytes at least, with where each
+ * letter begins; at[26] is its length. The tests check it, and say what it should be. */
+enum { SQL_INDEXED_MIN = 2, SQL_LETTERS = 26 };
+struct sql_index {
+	const char *const *list;
+	uint16_t at[SQL_LETTERS + 1];
+};
+
+/* Its place in the list, or SIZE_MAX. */
+size_t sql_index_find(struct bytes text, const struct sql_index *index);
+
+/* sql_list_find of a whole array. */
 #define SQL_LIST_LENGTH(list) (sizeof(list) / sizeof((list)[0]))
 #define SQL_LIST_HAS(list, text)                                                                   \
 	(sql_list_find(text, list, SQL_LIST_LENGTH(list)) < SQL_LIST_LENGTH(list))

@@ -64,17 +64,22 @@ static void pop(struct sql *s)
 static void open_in_expression(struct sql *s)
 {
 	const bool is_name = s->previous_kind == SQL_T_QUOTED || s->previous_kind == SQL_T_WORD;
-	if (is_name && !s->is_previous_callable)
+	const enum sql_call call = is_name ? sql_call_of(s) : SQL_CALL_OWN;
+	if (call == SQL_CALL_OTHER)
 		sql_doubt(s);
-	const unsigned flags = is_name && s->is_previous_from_taker ? SQL_F_TAKES_FROM : 0;
+	const unsigned flags = call == SQL_CALL_FROM ? SQL_F_TAKES_FROM : 0;
 	sql_push(s, (enum sql_state)sql_top(s)->state, SQL_K_EXPR, flags);
 }
 
 /* ---------------------------------------------------------------- how a query begins */
 
+static void on_expression(struct sql *s);
+
 /* True when the token begins a query, which this level then holds. */
 static bool begins_query(struct sql *s)
 {
+	if (s->token.word == SQL_W_NONE)
+		return false;
 	if (sql_is_word(s, SQL_W_SELECT))
 		go(s, SQL_S_SELECT);
 	else if (sql_is_word(s, SQL_W_WITH))
@@ -119,7 +124,8 @@ static void on_open(struct sql *s)
 		sql_query_token(s);
 		break;
 	case SQL_K_EXPR:
-		again(s, SQL_S_EXPR);
+		go(s, SQL_S_EXPR);
+		on_expression(s);
 		break;
 	case SQL_K_SKIP:
 		again(s, SQL_S_SKIP);
@@ -146,6 +152,8 @@ static void on_with(struct sql *s)
 
 static bool is_clause_word(const struct sql *s)
 {
+	if (s->token.word == SQL_W_NONE)
+		return false;
 	return sql_is_word(s, SQL_W_WHERE) || sql_is_word(s, SQL_W_GROUP) ||
 	       sql_is_word(s, SQL_W_HAVING) || sql_is_word(s, SQL_W_ORDER) ||
 	       sql_is_word(s, SQL_W_LIMIT) || sql_is_word(s, SQL_W_LOCK);
@@ -154,6 +162,8 @@ static bool is_clause_word(const struct sql *s)
 /* Words that lead to a table from any place. True when it was one of them. */
 static bool takes_query_word(struct sql *s)
 {
+	if (s->token.word == SQL_W_NONE)
+		return false;
 	if (sql_is_word(s, SQL_W_UNION)) {
 		if (!has(s, SQL_F_IS_QUERY))
 			sql_doubt(s);
@@ -177,6 +187,8 @@ static bool takes_query_word(struct sql *s)
 /* In the expression after ON: what leads to the next table, and what ends the list of tables. */
 static bool takes_on_word(struct sql *s)
 {
+	if (s->token.word == SQL_W_NONE && !sql_is_punct(s, ','))
+		return false;
 	if (sql_is_punct(s, ',') || sql_is_word(s, SQL_W_JOIN) ||
 	    sql_is_word(s, SQL_W_STRAIGHT_JOIN))
 		begin_refs(s, (enum sql_clause)sql_top(s)->clause);
@@ -206,6 +218,8 @@ static void on_expression(struct sql *s)
 		pop(s);
 	else if (sql_is_punct(s, ','))
 		on_comma(s);
+	else if (s->token.word == SQL_W_NONE)
+		return; /* the expression's own */
 	else if (sql_is_word(s, SQL_W_FOR) && !has(s, SQL_F_TAKES_FROM))
 		go(s, SQL_S_FOR);
 	else if (!sql_is_word(s, SQL_W_FROM) || !has(s, SQL_F_TAKES_FROM))
@@ -303,6 +317,8 @@ static void on_part(struct sql *s)
 /* The words of joins and hints; true when the token was one. */
 static bool takes_join_word(struct sql *s)
 {
+	if (s->token.word == SQL_W_NONE && !sql_is_punct(s, ','))
+		return false;
 	if (sql_is_punct(s, ',') || sql_is_word(s, SQL_W_JOIN) ||
 	    sql_is_word(s, SQL_W_STRAIGHT_JOIN))
 		begin_refs(s, (enum sql_clause)sql_top(s)->clause);

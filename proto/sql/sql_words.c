@@ -95,10 +95,24 @@ static const char *const callables[] = {
 
 static const char *const from_takers[] = {"extract", "mid", "substr", "substring", "trim"};
 
+const struct sql_index sql_words = {
+	.list = words,
+	.at = {0,   5,	 7,   20,  36,	44,  53,  56,  60,
+	       70,  71,	 74,  82,  82,	85,  91,  99,  100,
+	       113, 128, 136, 144, 147, 151, 152, 152, SQL_LIST_LENGTH(words)},
+};
+
+const struct sql_index sql_callables = {
+	.list = callables,
+	.at = {0,   18,	 29,  62,  85,	96,  108, 119, 123,
+	       145, 183, 184, 208, 237, 247, 257, 272, 274,
+	       297, 390, 406, 424, 432, 440, 441, 443, SQL_LIST_LENGTH(callables)},
+};
+
 enum sql_word sql_word_find(struct bytes text)
 {
-	const size_t at = sql_list_find(text, words, SQL_LIST_LENGTH(words));
-	return at == SQL_LIST_LENGTH(words) ? SQL_W_NONE : (enum sql_word)(at + 1);
+	const size_t at = sql_index_find(text, &sql_words);
+	return at == SIZE_MAX ? SQL_W_NONE : (enum sql_word)(at + 1);
 }
 
 const char *sql_word_text(enum sql_word word)
@@ -113,7 +127,7 @@ bool sql_word_is_reserved(enum sql_word word)
 
 bool sql_word_is_callable(struct bytes text)
 {
-	return SQL_LIST_HAS(callables, text);
+	return sql_index_find(text, &sql_callables) != SIZE_MAX;
 }
 
 bool sql_word_takes_from(struct bytes text)

@@ -5,6 +5,7 @@
 #define SQL_WORDS_H
 
 #include "bridgewarden/bytes.h"
+#include "sql/sql_list.h"
 
 /* X(constant, word, reserved on every server from MySQL 5.7 and MariaDB 10.4 on: can be no name) */
 /* clang-format off */
@@ -166,6 +167,9 @@
 #define SQL_WORD_NAME(name, text, reserved) SQL_W_##name,
 enum sql_word { SQL_W_NONE, SQL_WORDS(SQL_WORD_NAME) SQL_N_WORDS };
 #undef SQL_WORD_NAME
+
+/* Where the letters begin in the two long lists. */
+extern const struct sql_index sql_words, sql_callables;
 
 /* SQL_W_NONE for every other word. */
 enum sql_word sql_word_find(struct bytes text);

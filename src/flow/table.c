@@ -287,11 +287,11 @@ static bool adopt_chunks(struct shard *shard, struct half *h, struct owned *owne
 	uint32_t kept = 0;
 	uint32_t last = FLOW_NIL;
 	for (uint32_t i = h->first; i != FLOW_NIL; i = shard->chunks.chunks[i].next) {
-		const struct chunk *c =
-			i < shard->header->n_chunks ? &shard->chunks.chunks[i] : NULL;
+		struct chunk *c = i < shard->header->n_chunks ? &shard->chunks.chunks[i] : NULL;
 		if (!c || owned->chunks[i] || (!c->is_void && c->n > CHUNK_DATA))
 			return false;
 		owned->chunks[i] = 1;
+		c->hint = FLOW_NIL; /* cheaper to find anew than to prove */
 		kept += CHUNK_BYTES;
 		last = i;
 	}

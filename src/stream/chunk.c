@@ -17,7 +17,7 @@ uint32_t chunk_get(struct chunk_pool *pool)
 		return UINT32_MAX;
 	pool->n_used++;
 	struct chunk *c = &pool->chunks[index];
-	c->next = UINT32_MAX;
+	c->next = c->hint = UINT32_MAX;
 	c->n = 0;
 	c->is_void = 0;
 	return index;

@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bytes that are kept for resends, or came ahead of a gap, are a list of up to a thousand chunks,
+ * and where a segment belongs in it is asked for each segment. Hints make that a few dozen steps:
+ *
+ *	first ------------------------> hint -------------------------> hint ---- ... last
+ *	  |-> next -> next -> ... -> next |-> next -> next -> ... -> next |
+ *
+ * They lie HINT_STRIDE chunks apart at least, and who walks twice as far between two sets another.
+ * Only reasm_write does that, before it links anything: a hint leads to a chunk that was in the
+ *list before the turn, and is still in it when a turn that was cut off is undone.
+ */
 #include "stream/reasm.h"
+
+enum { HINT_STRIDE = 16 };
 
 static uint32_t chunk_end(const struct chunk *c)
 {
@@ -116,23 +129,70 @@ static bool fill(struct writer *w, uint32_t *prev, uint32_t from, uint32_t to)
 	return store(w, prev, opaque_to, to);
 }
 
-/* The chunk after which `seq` belongs. New data nearly always belongs behind the last. */
+/* From chunk `at`, which begins at or before seq, one step towards the chunk after which seq
+ * belongs; `at` itself when it is that. */
+static uint32_t step_by(const struct chunk *all, uint32_t to, uint32_t at, uint32_t seq)
+{
+	return to != FLOW_NIL && !seq_after(all[to].seq, seq) ? to : at;
+}
+
+/* Where the search for seq begins, and ends where nothing is to be searched: new data nearly always
+ * belongs behind the last chunk. FLOW_NIL: in front of all. */
+static uint32_t start_of(const struct chunk_pool *pool, const struct half *h, uint32_t seq)
+{
+	const uint32_t first = step_by(pool->chunks, h->first, FLOW_NIL, seq);
+	return step_by(pool->chunks, h->last, first, seq);
+}
+
+/* The chunk after which `seq` belongs. */
 static uint32_t place(const struct chunk_pool *pool, const struct half *h, uint32_t seq)
 {
-	if (h->last != FLOW_NIL && !seq_before(seq, pool->chunks[h->last].seq))
-		return h->last;
-	uint32_t prev = FLOW_NIL;
-	for (uint32_t i = h->first; i != FLOW_NIL && !seq_after(pool->chunks[i].seq, seq);
-	     i = pool->chunks[i].next)
-		prev = i;
-	return prev;
+	const struct chunk *all = pool->chunks;
+	uint32_t at = start_of(pool, h, seq);
+	for (uint32_t from = FLOW_NIL; at != from;) {
+		from = at;
+		at = step_by(all, all[from].hint, from, seq);
+		if (at == from)
+			at = step_by(all, all[from].next, from, seq);
+	}
+	return at;
+}
+
+/* The same, and sets hints where they are missing. n: steps behind `lane`, where a hint began or
+ * led; `middle` is HINT_STRIDE behind it. */
+static uint32_t place_and_hint(struct chunk_pool *pool, const struct half *h, uint32_t seq)
+{
+	struct chunk *all = pool->chunks;
+	uint32_t at = start_of(pool, h, seq), lane = at, middle = at, n = 0;
+	for (uint32_t from = FLOW_NIL; at != from;) {
+		from = at;
+		at = step_by(all, all[from].hint, from, seq);
+		if (at != from) {
+			lane = at;
+			n = 0;
+			continue;
+		}
+		at = step_by(all, all[from].next, from, seq);
+		n++;
+		if (n == HINT_STRIDE)
+			middle = at;
+		if (n < 2 * HINT_STRIDE)
+			continue;
+		if (all[middle].hint == FLOW_NIL)
+			all[middle].hint = all[lane].hint;
+		all[lane].hint = middle;
+		lane = middle;
+		middle = at;
+		n = HINT_STRIDE;
+	}
+	return at;
 }
 
 /* Walks stored chunks and gaps of [seq, end) from left to right. */
 static void write_range(struct writer *w, uint32_t seq, uint32_t end)
 {
 	const struct chunk *all = w->pool->chunks;
-	uint32_t prev = place(w->pool, w->half, seq);
+	uint32_t prev = place_and_hint(w->pool, w->half, seq);
 	uint32_t at = seq;
 	while (at != end) {
 		if (prev != FLOW_NIL && seq_before(at, chunk_end(&all[prev]))) {
@@ -159,6 +219,13 @@ static void write_range(struct writer *w, uint32_t seq, uint32_t end)
 	}
 }
 
+/* The first chunk that may hold bytes from seq on. */
+static uint32_t first_from(const struct chunk_pool *pool, const struct half *h, uint32_t seq)
+{
+	const uint32_t at = place(pool, h, seq);
+	return at == FLOW_NIL ? h->first : at;
+}
+
 /* Moves `next` over everything that is there without a gap; void chunks have done their duty then.
  */
 static void advance(struct chunk_pool *pool, struct half *h)
@@ -166,7 +233,7 @@ static void advance(struct chunk_pool *pool, struct half *h)
 	/* Nearly always nothing lies ahead; only then it is worth a walk. */
 	if (h->last == FLOW_NIL || !seq_after(chunk_end(&pool->chunks[h->last]), h->next))
 		return;
-	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
+	for (uint32_t i = first_from(pool, h, h->next); i != FLOW_NIL; i = pool->chunks[i].next) {
 		const struct chunk *c = &pool->chunks[i];
 		if (seq_after(c->seq, h->next))
 			return;
@@ -215,7 +282,53 @@ struct reasm_result reasm_write(struct chunk_pool *pool, struct half *h, uint32_
 	return result;
 }
 
-struct bytes reasm_unconsumed(const struct chunk_pool *pool, const struct half *h, uint8_t *scratch,
+/* So many of the bytes from `fed` on are in scratch already. */
+static uint32_t joined_before(const struct chunk_pool *pool, const struct half *h,
+			      const uint8_t *scratch)
+{
+	const struct chunk_joined *j = &pool->joined;
+	return j->of == h && j->to == scratch && j->fed == h->fed ? j->n : 0;
+}
+
+/* The bytes of h are others from now on, or nobody's. */
+static void forget_joined(struct chunk_pool *pool, const struct half *h)
+{
+	if (pool->joined.of == h)
+		pool->joined.of = NULL;
+}
+
+/* Bytes [from, from + max) of h, or what there is of them without a gap, to scratch. */
+static uint32_t join(const struct chunk_pool *pool, const struct half *h, uint32_t from,
+		     uint8_t *scratch, uint32_t max)
+{
+	uint32_t n = 0;
+	for (uint32_t i = first_from(pool, h, from); i != FLOW_NIL && n < max;
+	     i = pool->chunks[i].next) {
+		const struct chunk *c = &pool->chunks[i];
+		const uint32_t at = from + n - c->seq;
+		if (n == 0 && !seq_after(chunk_end(c), from))
+			continue;
+		if (c->is_void || at >= c->n)
+			break;
+		const uint32_t here = c->n - at < max - n ? c->n - at : max - n;
+		memcpy(scratch + n, c->data + at, here);
+		n += here;
+	}
+	return n;
+}
+
+/* The bytes [fed, fed + n), when one chunk has them all: no copy. */
+static struct bytes in_one_chunk(const struct chunk_pool *pool, const struct half *h, uint32_t n)
+{
+	const uint32_t i = place(pool, h, h->fed);
+	const struct chunk *c = i == FLOW_NIL ? NULL : &pool->chunks[i];
+	const uint32_t at = c ? h->fed - c->seq : 0;
+	if (!c || c->is_void || at >= c->n || c->n - at < n)
+		return (struct bytes){0};
+	return bytes_of(c->data + at, n);
+}
+
+struct bytes reasm_unconsumed(struct chunk_pool *pool, const struct half *h, uint8_t *scratch,
 			      size_t max)
 {
 	uint32_t left = h->next - h->fed;
@@ -223,25 +336,14 @@ struct bytes reasm_unconsumed(const struct chunk_pool *pool, const struct half *
 		return (struct bytes){0};
 	if (left > max)
 		left = (uint32_t)max;
-	uint32_t i = h->first;
-	while (i != FLOW_NIL && !seq_after(chunk_end(&pool->chunks[i]), h->fed))
-		i = pool->chunks[i].next;
-	size_t have = 0;
-	while (i != FLOW_NIL && have < left) {
-		const struct chunk *c = &pool->chunks[i];
-		uint32_t from = h->fed + (uint32_t)have - c->seq;
-		if (c->is_void || from >= c->n)
-			break;
-		uint32_t n = c->n - from;
-		if (n > left - have)
-			n = left - (uint32_t)have;
-		if (have == 0 && n == left)
-			return bytes_of(c->data + from, n); /* all in one chunk: no copy */
-		memcpy(scratch + have, c->data + from, n);
-		have += n;
-		i = c->next;
-	}
-	return bytes_of(scratch, have);
+	const struct bytes slice = in_one_chunk(pool, h, left);
+	if (slice.n > 0)
+		return slice;
+	uint32_t have = joined_before(pool, h, scratch);
+	if (have < left)
+		have += join(pool, h, h->fed + have, scratch + have, left - have);
+	pool->joined = (struct chunk_joined){.of = h, .to = scratch, .fed = h->fed, .n = have};
+	return bytes_of(scratch, have < left ? have : left);
 }
 
 void reasm_skip(struct half *h)
@@ -263,8 +365,10 @@ bool reasm_restore(const struct chunk_pool *pool, const struct half *h, uint32_t
 		   uint32_t n)
 {
 	bool changed = false;
-	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
+	for (uint32_t i = first_from(pool, h, seq); i != FLOW_NIL; i = pool->chunks[i].next) {
 		const struct chunk *c = &pool->chunks[i];
+		if (!seq_before(c->seq, seq + n))
+			break;
 		uint32_t from = seq_max(seq, c->seq), to = seq_min(seq + n, chunk_end(c));
 		if (c->is_void || !seq_before(from, to))
 			continue;
@@ -278,9 +382,12 @@ bool reasm_restore(const struct chunk_pool *pool, const struct half *h, uint32_t
 
 void reasm_edit(struct chunk_pool *pool, const struct half *h, uint32_t seq, struct bytes with)
 {
-	for (uint32_t i = h->first; i != FLOW_NIL; i = pool->chunks[i].next) {
+	forget_joined(pool, h);
+	for (uint32_t i = first_from(pool, h, seq); i != FLOW_NIL; i = pool->chunks[i].next) {
 		struct chunk *c = &pool->chunks[i];
 		uint32_t end = seq + (uint32_t)with.n;
+		if (!seq_before(c->seq, end))
+			break;
 		uint32_t from = seq_max(seq, c->seq), to = seq_min(end, chunk_end(c));
 		if (!c->is_void && seq_before(from, to))
 			memcpy(c->data + (from - c->seq), with.p + (from - seq), to - from);
@@ -311,6 +418,7 @@ void reasm_release(struct chunk_pool *pool, struct half *h)
 
 void reasm_drop_all(struct chunk_pool *pool, struct half *h)
 {
+	forget_joined(pool, h);
 	while (h->first != FLOW_NIL)
 		drop_first(pool, h);
 }

@@ -39,9 +39,9 @@ struct reasm_result reasm_write(struct chunk_pool *pool, struct half *h, uint32_
 				uint8_t *data, uint32_t n);
 
 /* The unconsumed, in-order bytes [fed, next) as one slice of at most max bytes; scratch (max bytes)
- * is used when they are spread over chunks. Only what is stored: with skip > 0 the slice is empty.
- */
-struct bytes reasm_unconsumed(const struct chunk_pool *pool, const struct half *h, uint8_t *scratch,
+ * is used when they are spread over chunks, and is this function's alone: what it holds is used
+ * again. Only what is stored: with skip > 0 the slice is empty. */
+struct bytes reasm_unconsumed(struct chunk_pool *pool, const struct half *h, uint8_t *scratch,
 			      size_t max);
 
 /* n bytes from `fed` on were consumed, then skip more are opaque. */

@@ -157,6 +157,55 @@ static void http_interim(struct talk *t, const struct hostile *h)
 	flush(t, DIS_TO_CLIENT);
 }
 
+/* Chunk lines as long as they may be. */
+static void http_extensions(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	flush(t, DIS_TO_SERVER);
+	talk_mark(t);
+	for (int i = 0; i < 100; i++) {
+		size_t from = text.n;
+		say("1;");
+		fill("e", from + 500);
+		say("\r\na\r\n");
+	}
+	flush(t, DIS_TO_SERVER);
+}
+
+/* A trailer that does not end. */
+static void http_trailer(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+	flush(t, DIS_TO_SERVER);
+	talk_mark(t);
+	say("X: ");
+	fill("a", HEAD);
+	flush(t, DIS_TO_SERVER);
+}
+
+static void http_answer_head(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	say(ASK "\r\n");
+	flush(t, DIS_TO_SERVER);
+	talk_mark(t);
+	say("HTTP/1.1 200 OK\r\nX: ");
+	fill("a", HEAD);
+	flush(t, DIS_TO_CLIENT);
+}
+
+/* A line that is HTTP only when it ends in a version, so that it is not claimed before. */
+static void http_unclaimed(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	say("BREW /");
+	fill("a", 8100);
+	say(" HTTP/1.1\r\nHost: a\r\n\r\n");
+	flush(t, DIS_TO_SERVER);
+}
+
 /* ---- sql, in its two wrappings ---- */
 
 enum { STATEMENT = 31 * 1024 };
@@ -165,27 +214,56 @@ static void statement(const struct sql *s)
 {
 	size_t from = text.n;
 	say(s->start);
-	fill(s->piece, from + STATEMENT);
+	if (*s->piece)
+		fill(s->piece, from + STATEMENT);
 	say(s->end);
+}
+
+static void mysql_packet(const struct sql *s)
+{
+	const size_t from = text.n;
+	number(0, 4);
+	number(3, 1); /* COM_QUERY */
+	statement(s);
+	text.bytes[from] = (uint8_t)(text.n - from - 4);
+	text.bytes[from + 1] = (uint8_t)((text.n - from - 4) >> 8);
 }
 
 static void mysql(struct talk *t, const struct hostile *h)
 {
-	number(0, 4);
-	number(3, 1); /* COM_QUERY */
-	statement(&h->sql);
-	text.bytes[0] = (uint8_t)(text.n - 4);
-	text.bytes[1] = (uint8_t)((text.n - 4) >> 8);
+	mysql_packet(&h->sql);
 	flush(t, DIS_TO_SERVER);
+}
+
+static void postgres_message(const struct sql *s)
+{
+	const size_t from = text.n;
+	say("Q");
+	number(0, 4);
+	statement(s);
+	number(0, 1);
+	set_number(from + 1, (uint32_t)(text.n - from) - 1, 4);
 }
 
 static void postgres(struct talk *t, const struct hostile *h)
 {
-	say("Q");
-	number(0, 4);
-	statement(&h->sql);
-	number(0, 1);
-	set_number(1, (uint32_t)text.n - 1, 4);
+	postgres_message(&h->sql);
+	flush(t, DIS_TO_SERVER);
+}
+
+enum { SAID = 8 }; /* times; more may wait for their replies */
+
+static void mysql_said(struct talk *t, const struct hostile *h)
+{
+	for (int i = 0; i < SAID; i++)
+		mysql_packet(&h->sql);
+	flush(t, DIS_TO_SERVER);
+}
+
+static void postgres_said(struct talk *t, const struct hostile *h)
+{
+	for (int i = 0; i < SAID; i++)
+		postgres_message(&h->sql);
 	flush(t, DIS_TO_SERVER);
 }
 
@@ -278,6 +356,20 @@ static void redis_array(struct talk *t, const struct hostile *h)
 {
 	(void)h;
 	redis_answer(t, "*100000\r\n", ":1\r\n", "");
+}
+
+static void redis_line(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	redis_answer(t, "-ERR ", "a", "");
+}
+
+/* Arguments that let the length of the rest be guessed badly. */
+static void redis_fifty(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	redis_command(t, "$4\r\nMGET\r\n",
+		      "$50\r\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", 1);
 }
 
 /* ---- dns ---- */
@@ -387,6 +479,61 @@ static void dns_strings(struct talk *t, const struct hostile *h)
 			number(0, 1); /* empty strings */
 	}
 	flush(t, DIS_TO_CLIENT);
+}
+
+/* Wherever a name may begin, one does: each record names another, and each of them is long. */
+static void dns_everywhere(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	const unsigned n = 3400, room = 12000;
+	dns_ask(t);
+	dns_header(0x8180, n + 1);
+	dns_question();
+	dns_record(12, 0xff00);
+	number(room, 2);
+	const unsigned at = (unsigned)text.n;
+	for (unsigned i = 0; i < room; i++)
+		number(i % 250 > 247 ? 0 : 1, 1);
+	for (unsigned i = 0; i < n; i++) {
+		dns_record(at + room - 4 - 3 * i, TYPE_NS);
+		number(2, 2);
+		number(0xc000 | (at + room - 6 - 3 * i), 2);
+	}
+	flush(t, DIS_TO_CLIENT);
+}
+
+/* Records of a type that nobody knows, of the root. */
+static void dns_unknown(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	const unsigned n = 5000;
+	dns_ask(t);
+	dns_header(0x8180, n);
+	dns_question();
+	for (unsigned i = 0; i < n; i++) {
+		number(0, 1);
+		number(0xfff0u << 16 | 1, 4);
+		number(60, 4);
+		number(0, 2);
+	}
+	flush(t, DIS_TO_CLIENT);
+}
+
+/* Questions that are answered when two hundred others have been asked. */
+static void dns_late(struct talk *t, const struct hostile *h)
+{
+	(void)h;
+	for (unsigned i = 0; i < 2000; i++) {
+		number(19, 2);
+		number(i % 250, 2);
+		number(0x0100, 2);
+		number(1, 2);
+		number(0, 4);
+		number(0, 2);
+		number(0x016100, 3);
+		number(TYPE_A << 16 | 1, 4);
+	}
+	flush(t, DIS_TO_SERVER);
 }
 
 /* Pipelined questions over TCP. */
@@ -506,82 +653,113 @@ static void tls_protocols(struct talk *t, const struct hostile *h)
 
 /* ---- all of them ---- */
 
-#define TCP(protocol, what, build, known)                                                          \
+#define TCP(protocol, what, build)                                                                 \
 	{                                                                                          \
-		protocol, what, NULL, 0, build, {0}, known, IPPROTO_TCP                            \
+		protocol, what, NULL, 0, build, {0}, IPPROTO_TCP                                   \
 	}
-#define UDP(protocol, what, build, known)                                                          \
+#define UDP(protocol, what, build)                                                                 \
 	{                                                                                          \
-		protocol, what, NULL, 0, build, {0}, known, IPPROTO_UDP                            \
+		protocol, what, NULL, 0, build, {0}, IPPROTO_UDP                                   \
 	}
-#define MYSQL(what, known, ...)                                                                    \
+#define MYSQL_AS(builder, what, ...)                                                               \
 	{                                                                                          \
-		"mysql", what, "reports_the_login", 0, mysql, {__VA_ARGS__}, known, IPPROTO_TCP    \
+		"mysql", what, "reports_the_login", 0, builder, {__VA_ARGS__}, IPPROTO_TCP         \
 	}
-#define POSTGRES(what, known, ...)                                                                 \
+#define POSTGRES_AS(builder, what, ...)                                                            \
 	{                                                                                          \
-		"postgres", what, "does_not_split_inside_dollar_quotes", 1, postgres,              \
-			{__VA_ARGS__}, known, IPPROTO_TCP                                          \
+		"postgres", what, "does_not_split_inside_dollar_quotes", 1, builder,               \
+			{__VA_ARGS__}, IPPROTO_TCP                                                 \
 	}
-/* of mysql and of postgres known so many times the usual */
-#define SQL(what, mysql, postgres, ...)                                                            \
-	MYSQL(what, mysql, __VA_ARGS__), POSTGRES(what, postgres, __VA_ARGS__)
+#define MYSQL(what, ...)    MYSQL_AS(mysql, what, __VA_ARGS__)
+#define POSTGRES(what, ...) POSTGRES_AS(postgres, what, __VA_ARGS__)
+#define SQL(what, ...)	    MYSQL(what, __VA_ARGS__), POSTGRES(what, __VA_ARGS__)
+/* What an application says, to both servers. */
+#define SAYS(statement)                                                                            \
+	MYSQL_AS(mysql_said, statement, statement, "", ""),                                        \
+		POSTGRES_AS(postgres_said, statement, statement, "", "")
 
 /* clang-format off */
 const struct hostile hostile[] = {
-	TCP("http", "one field of 59 KiB", http_one_field, 40),
-	TCP("http", "folds of one byte", http_folds, 0),
-	TCP("http", "a list of one-byte names", http_list, 40),
-	TCP("http", "fields that are nearly known", http_names, 30),
-	TCP("http", "the smallest requests", http_small, 0),
-	TCP("http", "paths of escaped dots", http_escapes, 6),
-	TCP("http", "paths that go up and down", http_dots, 6),
-	TCP("http", "paths of many readings", http_params, 6),
-	TCP("http", "chunks of one byte", http_chunks, 0),
-	TCP("http", "interim replies", http_interim, 0),
-	TCP("redis", "keys of one byte", redis_keys, 0),
-	TCP("redis", "empty keys", redis_empty, 0),
-	TCP("redis", "options of SORT", redis_sort, 0),
-	TCP("redis", "streams", redis_streams, 0),
-	TCP("redis", "the smallest commands", redis_small, 0),
-	TCP("redis", "unknown commands", redis_unknown, 0),
-	TCP("redis", "nested answers", redis_nested, 0),
-	TCP("redis", "an answer that goes ever deeper", redis_deep, 0),
-	TCP("redis", "an answer of small numbers", redis_array, 0),
-	UDP("dns", "long names by a pointer", dns_names, 70),
-	UDP("dns", "long names by thirty pointers", dns_pointers, 80),
-	UDP("dns", "addresses", dns_addresses, 40),
-	UDP("dns", "empty strings", dns_strings, 0),
-	TCP("dns", "the smallest questions", dns_questions, 6),
-	TCP("tls", "records of one byte", tls_one_byte_records, 0),
-	TCP("tls", "250 extensions, backwards", tls_many_extensions, 0),
-	TCP("tls", "1,020 ciphers, backwards", tls_many_ciphers, 0),
-	TCP("tls", "6,000 protocols", tls_protocols, 0),
-	SQL("nested as deep as it goes", 7, 0, "SELECT ", "(", ""),
-	SQL("nested and closed, again and again", 10, 6, "SELECT 1", "+((((((((((((((((((((1))))))))))))))))))))", ""),
-	SQL("selects in selects", 15, 8, "SELECT 1", ",(SELECT a FROM(SELECT b FROM t)x)", ""),
-	SQL("empty comments", 4, 0, "SELECT ", "/**/", "1"),
-	SQL("a comment without end", 0, 0, "SELECT /*", "*", ""),
-	SQL("empty line comments", 4, 0, "SELECT ", "-- \n", "1"),
-	SQL("one operator a byte", 10, 0, "SELECT 1", "-", "1"),
-	SQL("a long list", 10, 8, "SELECT * FROM t WHERE a IN (1", ",1", ")"),
-	SQL("dotted names", 12, 8, "SELECT a", ".a", " FROM t"),
-	SQL("many tables", 25, 10, "SELECT * FROM a0", ",b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w", ""),
-	SQL("unions", 10, 4, "SELECT 1", " UNION SELECT 1", ""),
-	SQL("names of WITH", 14, 7, "WITH a AS (SELECT 1)", ",b AS (SELECT 1 FROM a)", " SELECT 1"),
-	SQL("joins", 12, 8, "SELECT * FROM t", " JOIN t ON t.a=t.a", ""),
-	SQL("empty statements", 25, 10, "SELECT 1", ";", ""),
-	SQL("statements", 14, 7, "SELECT 1", ";SELECT 1", ""),
-	SQL("doubled quotes", 0, 0, "SELECT '", "''", "'"),
-	SQL("strings side by side", 7, 0, "SELECT ''", " ''", ""),
-	SQL("a string without end", 0, 0, "SELECT '", "\\'", ""),
-	SQL("words that begin clauses", 14, 4, "SELECT 1", " FROM", ""),
-	SQL("odd numbers", 20, 4, "SELECT 1", ",1e", ""),
-	SQL("brackets that do not fit", 6, 4, "SELECT ", ")(", ""),
-	MYSQL("version comments", 4, "SELECT ", "/*!50000 1*/", ""),
-	POSTGRES("tags in a dollar quote", 0, "SELECT $a$", "$b$", "$a$"),
-	POSTGRES("empty dollar quotes", 0, "SELECT ", "$$$$ ", ""),
-	POSTGRES("nested comments", 0, "SELECT ", "/*", ""),
+	TCP("http", "one field of 59 KiB", http_one_field),
+	TCP("http", "folds of one byte", http_folds),
+	TCP("http", "a list of one-byte names", http_list),
+	TCP("http", "fields that are nearly known", http_names),
+	TCP("http", "the smallest requests", http_small),
+	TCP("http", "paths of escaped dots", http_escapes),
+	TCP("http", "paths that go up and down", http_dots),
+	TCP("http", "paths of many readings", http_params),
+	TCP("http", "chunks of one byte", http_chunks),
+	TCP("http", "interim replies", http_interim),
+	TCP("http", "chunk lines of 500 bytes", http_extensions),
+	TCP("http", "a trailer without end", http_trailer),
+	TCP("http", "the head of an answer without end", http_answer_head),
+	TCP("http", "a line that nobody can claim yet", http_unclaimed),
+	TCP("redis", "keys of one byte", redis_keys),
+	TCP("redis", "empty keys", redis_empty),
+	TCP("redis", "options of SORT", redis_sort),
+	TCP("redis", "streams", redis_streams),
+	TCP("redis", "the smallest commands", redis_small),
+	TCP("redis", "unknown commands", redis_unknown),
+	TCP("redis", "nested answers", redis_nested),
+	TCP("redis", "an answer that goes ever deeper", redis_deep),
+	TCP("redis", "an answer of small numbers", redis_array),
+	TCP("redis", "an error of 64 KiB", redis_line),
+	TCP("redis", "keys of fifty bytes", redis_fifty),
+	UDP("dns", "long names by a pointer", dns_names),
+	UDP("dns", "long names by thirty pointers", dns_pointers),
+	UDP("dns", "long names that begin everywhere", dns_everywhere),
+	UDP("dns", "unknown types", dns_unknown),
+	UDP("dns", "addresses", dns_addresses),
+	UDP("dns", "empty strings", dns_strings),
+	TCP("dns", "the smallest questions", dns_questions),
+	TCP("dns", "more questions than are remembered", dns_late),
+	TCP("tls", "records of one byte", tls_one_byte_records),
+	TCP("tls", "250 extensions, backwards", tls_many_extensions),
+	TCP("tls", "1,020 ciphers, backwards", tls_many_ciphers),
+	TCP("tls", "6,000 protocols", tls_protocols),
+	SQL("nested as deep as it goes", "SELECT ", "(", ""),
+	SQL("nested and closed, again and again", "SELECT 1", "+((((((((((((((((((((1))))))))))))))))))))", ""),
+	SQL("selects in selects", "SELECT 1", ",(SELECT a FROM(SELECT b FROM t)x)", ""),
+	SQL("empty comments", "SELECT ", "/**/", "1"),
+	SQL("a comment without end", "SELECT /*", "*", ""),
+	SQL("empty line comments", "SELECT ", "-- \n", "1"),
+	SQL("one operator a byte", "SELECT 1", "-", "1"),
+	SQL("a long list", "SELECT * FROM t WHERE a IN (1", ",1", ")"),
+	SQL("dotted names", "SELECT a", ".a", " FROM t"),
+	SQL("many tables", "SELECT * FROM a0", ",b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w", ""),
+	SQL("unions", "SELECT 1", " UNION SELECT 1", ""),
+	SQL("names of WITH", "WITH a AS (SELECT 1)", ",b AS (SELECT 1 FROM a)", " SELECT 1"),
+	SQL("joins", "SELECT * FROM t", " JOIN t ON t.a=t.a", ""),
+	SQL("empty statements", "SELECT 1", ";", ""),
+	SQL("statements", "SELECT 1", ";SELECT 1", ""),
+	SQL("doubled quotes", "SELECT '", "''", "'"),
+	SQL("strings side by side", "SELECT ''", " ''", ""),
+	SQL("a string without end", "SELECT '", "\\'", ""),
+	SQL("words that begin clauses", "SELECT 1", " FROM", ""),
+	SQL("odd numbers", "SELECT 1", ",1e", ""),
+	SQL("brackets that do not fit", "SELECT ", ")(", ""),
+	MYSQL("version comments", "SELECT ", "/*!50000 1*/", ""),
+	POSTGRES("tags in a dollar quote", "SELECT $a$", "$b$", "$a$"),
+	POSTGRES("empty dollar quotes", "SELECT ", "$$$$ ", ""),
+	POSTGRES("nested comments", "SELECT ", "/*", ""),
 };
 /* clang-format on */
 const size_t n_hostile = sizeof(hostile) / sizeof(hostile[0]);
+
+/* clang-format off */
+const struct hostile ordinary[] = {
+	SAYS("SELECT 1"),
+	SAYS("BEGIN"),
+	SAYS("COMMIT"),
+	SAYS("SELECT * FROM wp_posts WHERE ID = 42 LIMIT 1"),
+	SAYS("SELECT option_name, option_value FROM wp_options WHERE autoload = 'yes'"),
+	SAYS("SELECT user_id, meta_key, meta_value FROM wp_usermeta WHERE user_id IN (1,2,3) ORDER BY umeta_id ASC"),
+	SAYS("SELECT wp_posts.ID FROM wp_posts LEFT JOIN wp_term_relationships ON (wp_posts.ID = wp_term_relationships.object_id) WHERE wp_posts.post_type = 'post' AND wp_posts.post_status = 'publish' GROUP BY wp_posts.ID ORDER BY wp_posts.post_date DESC LIMIT 10"),
+	SAYS("SELECT c FROM sbtest1 WHERE id BETWEEN 5000 AND 5099 ORDER BY c"),
+	SAYS("SELECT COUNT(*) FROM items i INNER JOIN stock s ON s.item_id = i.id WHERE s.quantity < 5"),
+	SAYS("UPDATE accounts SET balance = balance - 10.50, changed_at = NOW() WHERE id = 1234"),
+	SAYS("INSERT INTO orders (customer_id, total, state, created_at) VALUES (17, 99.95, 'new', '2024-05-01 12:30:00')"),
+	SAYS("DELETE FROM sessions WHERE expires < 1714559400"),
+};
+/* clang-format on */
+const size_t n_ordinary = sizeof(ordinary) / sizeof(ordinary[0]);

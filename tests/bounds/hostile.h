@@ -18,11 +18,15 @@ struct hostile {
 	/* Adds turns; may mark where it begins to count. */
 	void (*build)(struct talk *t, const struct hostile *h);
 	struct sql sql;
-	double known; /* times the usual, where more than the limit is known; README.md says why */
 	uint8_t ip_proto;
 };
 
 extern const struct hostile hostile[];
 extern const size_t n_hostile;
+
+/* Statements as applications send them, in the wrapping of the hostile ones: what those are
+ * measured against. */
+extern const struct hostile ordinary[];
+extern const size_t n_ordinary;
 
 #endif

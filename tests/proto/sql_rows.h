@@ -8,6 +8,8 @@
 #ifndef SQL_ROWS_H
 #define SQL_ROWS_H
 
+#include "sql/sql_list.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +93,29 @@ static inline int rows_run(Suite *suite)
 	const int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* What the index of a list should be, for who changed the list. */
+static inline void rows_check_index(const struct sql_index *index, const char *name)
+{
+	char expected[512] = "";
+	bool is_right = true;
+	size_t n = 0, at = 0;
+	for (unsigned letter = 0; letter < SQL_LETTERS; letter++) {
+		while (at < index->at[SQL_LETTERS] &&
+		       (unsigned char)index->list[at][0] < 'a' + letter)
+			at++;
+		is_right &= index->at[letter] == at;
+		n += (size_t)snprintf(expected + n, sizeof(expected) - n, "%zu, ", at);
+	}
+	ck_assert_msg(is_right, "%s: %s", name, expected);
+	for (size_t i = 0; i < index->at[SQL_LETTERS]; i++) {
+		const struct bytes word = bytes_str(index->list[i]);
+		ck_assert_msg(word.n >= SQL_INDEXED_MIN && word.p[0] >= 'a' && word.p[0] <= 'z' &&
+				      (i == 0 || strcmp(index->list[i - 1], index->list[i]) < 0),
+			      "%s: %s", name, index->list[i]);
+		ck_assert_uint_eq(sql_index_find(word, index), i);
+	}
 }
 
 #endif

@@ -511,6 +511,19 @@ static int print_tables(void)
 	return EXIT_SUCCESS;
 }
 
+START_TEST(knows_where_the_letters_of_a_list_begin)
+{
+	rows_check_index(&pgsql_words, "words");
+	rows_check_index(&pgsql_callables, "callables");
+	ck_assert(sql_index_find(bytes_str("selec"), &pgsql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("selects"), &pgsql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("s"), &pgsql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("1e"), &pgsql_words) == SIZE_MAX);
+	ck_assert(sql_index_find((struct bytes){0}, &pgsql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("SELECT"), &pgsql_words) != SIZE_MAX);
+}
+END_TEST
+
 /* --tables: only that. */
 int main(int argc, char **argv)
 {
@@ -526,6 +539,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, refuses_a_prepared_statement_at_each_step);
 	tcase_add_test(tcase, says_nothing_while_a_reply_is_outstanding);
 	tcase_add_test(tcase, says_nothing_to_a_cancellation);
+	tcase_add_test(tcase, knows_where_the_letters_of_a_list_begin);
 	suite_add_tcase(suite, tcase);
 	return rows_run(suite);
 }

@@ -346,6 +346,19 @@ START_TEST(says_when_an_event_has_no_room)
 }
 END_TEST
 
+START_TEST(knows_where_the_letters_of_a_list_begin)
+{
+	rows_check_index(&sql_words, "words");
+	rows_check_index(&sql_callables, "callables");
+	ck_assert(sql_index_find(bytes_str("selec"), &sql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("selects"), &sql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("s"), &sql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("1e"), &sql_words) == SIZE_MAX);
+	ck_assert(sql_index_find((struct bytes){0}, &sql_words) == SIZE_MAX);
+	ck_assert(sql_index_find(bytes_str("SELECT"), &sql_words) != SIZE_MAX);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sql");
@@ -358,6 +371,7 @@ int main(void)
 	tcase_add_test(tcase, finds_words_in_any_case);
 	tcase_add_test(tcase, finds_a_word_in_a_list);
 	tcase_add_test(tcase, says_when_an_event_has_no_room);
+	tcase_add_test(tcase, knows_where_the_letters_of_a_list_begin);
 	suite_add_tcase(suite, tcase);
 	return rows_run(suite);
 }

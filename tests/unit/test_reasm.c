@@ -332,6 +332,112 @@ START_TEST(skipped_bytes_in_order_take_no_memory)
 }
 END_TEST
 
+/* Hundreds of chunks beyond a gap, in any order, while the list loses its front: each byte is found
+ * again, by those who lie about it and by those who read it. */
+START_TEST(finds_the_place_of_a_byte_among_hundreds)
+{
+	static struct bench b;
+	for (unsigned seed = 0; seed < 20; seed++) {
+		begin(&b, seed, 0xfffff000, 8192);
+		for (int i = 0; i < 1200 && b.twin.next < RANGE; i++) {
+			const uint32_t room = (RANGE - 1 - b.twin.next) / 2;
+			const uint32_t at =
+				b.twin.next + 2 * below(&b, room < 400 ? room + 1 : 400);
+			uint8_t byte = (uint8_t)below(&b, 256), sent = byte, expected = 0;
+			const struct reasm_result r =
+				reasm_write(&b.pool, &b.half, b.base + at, &byte, 1);
+			ck_assert(r.status == REASM_OK);
+			twin_write(&b.twin, at, &sent, 1, &expected);
+			SEED_CHECK(&b, byte == expected);
+			if (i % 40 == 39) {
+				step_consume(&b);
+				step_acknowledge(&b);
+			}
+		}
+		check_twin(&b);
+		finish(&b);
+	}
+}
+END_TEST
+
+/* A hint leads to a chunk that is still in the list, in order, and never too near. */
+START_TEST(hints_stay_within_the_list)
+{
+	static struct bench b;
+	unsigned n_hints = 0;
+	begin(&b, 1, 0xfffff000, 8192);
+	for (int i = 0; i < 4000; i++) {
+		uint8_t byte = 1;
+		const uint32_t at = 2 + 2 * below(&b, 400);
+		ck_assert(reasm_write(&b.pool, &b.half, b.base + at, &byte, 1).status == REASM_OK);
+	}
+	for (uint32_t c = b.half.first; c != FLOW_NIL; c = b.chunks[c].next) {
+		const uint32_t hint = b.chunks[c].hint;
+		unsigned n_on = 0;
+		uint32_t k = c;
+		while (hint != FLOW_NIL && k != hint && k != FLOW_NIL) {
+			k = b.chunks[k].next;
+			n_on++;
+		}
+		ck_assert(hint == FLOW_NIL || (k == hint && n_on >= 16));
+		n_hints += hint != FLOW_NIL;
+	}
+	ck_assert_uint_ge(n_hints, 8);
+	check_list(&b);
+	finish(&b);
+}
+END_TEST
+
+static void fill_half(struct bench *b, uint8_t value, uint32_t n)
+{
+	static uint8_t data[RANGE];
+	memset(data, value, sizeof(data));
+	ck_assert(reasm_write(&b->pool, &b->half, b->half.next, data, n).in_order);
+}
+
+static bool all_are(struct bytes slice, uint8_t value, size_t n)
+{
+	for (size_t i = 0; i < slice.n; i++)
+		if (slice.p[i] != value)
+			return false;
+	return slice.n == n;
+}
+
+/* The scratch holds what was put together last: that must be what is asked for now. */
+START_TEST(what_was_put_together_is_used_for_the_same_bytes_alone)
+{
+	static struct bench b;
+	static uint8_t scratch[RANGE];
+	begin(&b, 0, 0, N_CHUNKS);
+	const struct half empty = b.half;
+	fill_half(&b, 'a', 5000);
+	struct half other = b.half, one;
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &b.half, scratch, RANGE), 'a', 5000));
+	one = b.half;
+	b.half = empty; /* another stream at the same place */
+	b.half.first = b.half.last = FLOW_NIL;
+	fill_half(&b, 'b', 5000);
+	other = b.half;
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &other, scratch, RANGE), 'b', 5000));
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &one, scratch, RANGE), 'a', 5000));
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &one, scratch, 3000), 'a', 3000));
+	b.half = one;
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &b.half, scratch, RANGE), 'a', 5000));
+	fill_half(&b, 'a', 500);
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &b.half, scratch, RANGE), 'a', 5500));
+	reasm_edit(&b.pool, &b.half, 10, bytes_str("x"));
+	ck_assert_uint_eq(reasm_unconsumed(&b.pool, &b.half, scratch, RANGE).p[10], 'x');
+	reasm_drop_all(&b.pool, &b.half);
+	b.half = empty;
+	fill_half(&b, 'c', 5000);
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &b.half, scratch, RANGE), 'c', 5000));
+	reasm_consume(&b.half, 100, 0);
+	ck_assert(all_are(reasm_unconsumed(&b.pool, &b.half, scratch, RANGE), 'c', 4900));
+	reasm_drop_all(&b.pool, &other);
+	finish(&b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("reasm");
@@ -343,6 +449,9 @@ int main(void)
 	tcase_add_test(tc, an_edit_is_what_leaves_from_then_on);
 	tcase_add_test(tc, early_bytes_leave_room_for_the_filler);
 	tcase_add_test(tc, skipped_bytes_in_order_take_no_memory);
+	tcase_add_test(tc, finds_the_place_of_a_byte_among_hundreds);
+	tcase_add_test(tc, hints_stay_within_the_list);
+	tcase_add_test(tc, what_was_put_together_is_used_for_the_same_bytes_alone);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
