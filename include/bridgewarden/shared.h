@@ -60,6 +60,7 @@ enum {
 	counter(SEND_ERRORS, "send_errors", "netlink verdict errors survived") \
 	counter(ENOBUFS, "enobufs", "times the queue socket's buffer overflowed") \
 	counter(STALE_IDS, "stale_ids", "packets dropped because a former engine had read them unanswered") \
+	counter(FLOODS, "floods", "times new connections came faster than they could be judged") \
 	counter(HEARTBEAT, "heartbeat", "turns of the worker loop; the watchdog reads it") \
 	counter(GENERATION, "generation", "generation of the policy image in use (a gauge)") \
 	counter(FLOWS_LIVE, "flows_live", "flows in the table (a gauge)") \

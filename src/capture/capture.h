@@ -9,7 +9,7 @@
 #include "bridgewarden/packet.h"
 
 struct capture_packet {
-	uint32_t id;
+	uint64_t id;   /* the source's own; goes back with the verdict */
 	uint8_t *data; /* from the IP header; the source's buffer, writable, valid until the call
 			  returns */
 	uint32_t n;
@@ -24,7 +24,7 @@ struct capture_packet {
 };
 
 struct capture_verdict {
-	uint32_t id;
+	uint64_t id;
 	bool accept;
 	bool set_mark;
 	uint32_t mark;

@@ -31,17 +31,35 @@ enum {
 	PACKET_BYTES_IN_QUEUE =
 		4096, /* what an average packet costs the receive buffer, metadata included */
 	RECEIVE_BUFFER_MAX = 256 << 20,
+	FRESH_SHARE = 8, /* the queue of first packets has this part of the other's length ... */
+	FRESH_MIN = 64,	 /* ... and at least so many */
+	FRESH_IN_FLOOD = 32,
+	FLOOD_READS = 32, /* full batches in a row, a quarter of each first packets: a flood */
+};
+
+#define FLOOD_NS UINT64_C(10000000000) /* a flood is over when there was none for so long */
+
+/* Packets are numbered by each queue; their ids say which: the lane in the upper half. */
+enum lane_number { LANE_KNOWN, LANE_FRESH, N_LANES };
+
+struct lane {
+	uint16_t number;     /* of the queue */
+	uint32_t batch_id;   /* accept everything up to here, if has_batch */
+	uint32_t unanswered; /* read, no verdict yet */
+	uint32_t in_batch;   /* accepted packets that the pending batch verdict stands for */
+	uint32_t n_read;     /* in all; it wraps */
+	bool has_batch, has_read;
 };
 
 struct nfqueue {
 	int fd, raw4, raw6;
-	uint16_t number;
+	struct lane lanes[N_LANES];
+	uint32_t fresh_length; /* of the queue of first packets, when there is no flood */
+	unsigned n_crowded;    /* reads in a row that were full of first packets */
+	bool is_flooded;
+	uint64_t flood_ends_ns; /* CLOCK_MONOTONIC */
 	uint32_t seq;
 	struct shared_counters *counters;
-	uint32_t batch_id;   /* accept everything up to here, if has_batch */
-	uint32_t unanswered; /* read, no verdict yet */
-	uint32_t in_batch;   /* accepted packets that the pending batch verdict stands for */
-	bool has_batch, has_read;
 	size_t n_send;
 	uint8_t *send;
 	uint8_t *read; /* READ_BATCH buffers */
@@ -93,21 +111,14 @@ static void size_buffers(int fd, uint32_t length)
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
 }
 
-int nfqueue_bind(uint16_t number, uint32_t length, struct error *err)
+uint32_t nfqueue_fresh_length(uint32_t length)
 {
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!nl)
-		return error_set(err, -errno, "cannot open a netfilter netlink socket: %s",
-				 strerror(errno));
-	int rc = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno
-								: configure(nl, number, length);
-	int fd = -1;
-	if (rc == 0) {
-		size_buffers(mnl_socket_get_fd(nl), length);
-		fd = fcntl(mnl_socket_get_fd(nl), F_DUPFD_CLOEXEC, 3);
-		rc = fd < 0 ? -errno : 0;
-	}
-	(void)mnl_socket_close(nl); /* the duplicate lives on */
+	uint32_t part = length / FRESH_SHARE;
+	return part < FRESH_MIN ? FRESH_MIN : part;
+}
+
+static int bind_error(int rc, uint16_t number, struct error *err)
+{
 	if (rc == -EPERM)
 		return error_set(
 			err, rc,
@@ -121,40 +132,62 @@ int nfqueue_bind(uint16_t number, uint32_t length, struct error *err)
 			"netfilter queue %u is in use by another program: choose other queues with "
 			"engine.queue_base",
 			number);
-	if (rc < 0)
-		return error_set(
-			err, rc,
-			"cannot bind netfilter queue %u: %s (is nfnetlink_queue loaded? modprobe "
-			"nfnetlink_queue)",
-			number, strerror(-rc));
-	return fd;
+	return error_set(err, rc,
+			 "cannot bind netfilter queue %u: %s (is nfnetlink_queue loaded? modprobe "
+			 "nfnetlink_queue)",
+			 number, strerror(-rc));
 }
 
-int nfqueue_open(int fd, uint16_t number, int raw4, int raw6, struct shared_counters *counters,
-		 struct nfqueue **out)
+int nfqueue_bind(struct nfqueue_numbers numbers, uint32_t length, struct error *err)
+{
+	uint32_t fresh_length = nfqueue_fresh_length(length);
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!nl)
+		return error_set(err, -errno, "cannot open a netfilter netlink socket: %s",
+				 strerror(errno));
+	uint16_t number = numbers.known;
+	int rc = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno
+								: configure(nl, number, length);
+	if (rc == 0) {
+		number = numbers.fresh;
+		rc = configure(nl, number, fresh_length);
+	}
+	int fd = -1;
+	if (rc == 0) {
+		size_buffers(mnl_socket_get_fd(nl), length + fresh_length);
+		fd = fcntl(mnl_socket_get_fd(nl), F_DUPFD_CLOEXEC, 3);
+		rc = fd < 0 ? -errno : 0;
+	}
+	(void)mnl_socket_close(nl); /* the duplicate lives on */
+	return rc < 0 ? bind_error(rc, number, err) : fd;
+}
+
+int nfqueue_open(const struct nfqueue_setup *setup, struct nfqueue **out)
 {
 	struct nfqueue *q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
+	q->fd = -1;
 	q->send = malloc(SEND_BYTES + SEND_ROOM);
 	q->read = malloc((size_t)READ_BATCH * READ_BYTES);
 	q->own = malloc(OWN_BYTES);
-	if (!q->send || !q->read || !q->own) {
-		q->fd = -1;
-		nfqueue_close(q);
-		return -ENOMEM;
-	}
 	struct timeval patience = {.tv_usec = NFQUEUE_WAIT_MS * 1000L};
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0) {
-		q->fd = -1;
+	int rc = q->send && q->read && q->own ? 0 : -ENOMEM;
+	if (rc == 0 &&
+	    setsockopt(setup->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		rc = -errno;
+	if (rc < 0) {
 		nfqueue_close(q);
-		return -errno;
+		return rc;
 	}
-	q->fd = fd;
-	q->number = number;
-	q->raw4 = raw4;
-	q->raw6 = raw6;
-	q->counters = counters;
+	q->fd = setup->fd;
+	q->lanes[LANE_KNOWN].number = setup->numbers.known;
+	q->lanes[LANE_FRESH].number = setup->numbers.fresh;
+	q->fresh_length = nfqueue_fresh_length(setup->length);
+	q->is_flooded = true; /* as the engine before us may have left it */
+	q->raw4 = setup->raw4;
+	q->raw6 = setup->raw6;
+	q->counters = setup->counters;
 	*out = q;
 	return 0;
 }
@@ -172,9 +205,9 @@ void nfqueue_close(struct nfqueue *q)
 }
 
 /* Begins a message of the queue protocol at the end of the send buffer. */
-static struct nlmsghdr *begin_message(struct nfqueue *q, uint8_t type)
+static struct nlmsghdr *begin_message(struct nfqueue *q, const struct lane *lane, uint8_t type)
 {
-	struct nlmsghdr *h = nfq_nlmsg_put((char *)q->send + q->n_send, type, q->number);
+	struct nlmsghdr *h = nfq_nlmsg_put((char *)q->send + q->n_send, type, lane->number);
 	h->nlmsg_seq = ++q->seq;
 	return h;
 }
@@ -191,21 +224,27 @@ static void put_verdict(struct nlmsghdr *h, uint32_t id, bool accept)
 	mnl_attr_put(h, NFQA_VERDICT_HDR, sizeof(verdict), &verdict);
 }
 
-static void end_batch(struct nfqueue *q)
+static void end_batch(struct nfqueue *q, struct lane *lane)
 {
-	if (!q->has_batch)
+	if (!lane->has_batch)
 		return;
-	q->has_batch = false;
-	q->unanswered -= q->in_batch;
-	q->in_batch = 0;
-	struct nlmsghdr *h = begin_message(q, NFQNL_MSG_VERDICT_BATCH);
-	put_verdict(h, q->batch_id, true);
+	lane->has_batch = false;
+	lane->unanswered -= lane->in_batch;
+	lane->in_batch = 0;
+	struct nlmsghdr *h = begin_message(q, lane, NFQNL_MSG_VERDICT_BATCH);
+	put_verdict(h, lane->batch_id, true);
 	end_message(q, h);
+}
+
+static void end_batches(struct nfqueue *q)
+{
+	for (unsigned i = 0; i < N_LANES; i++)
+		end_batch(q, &q->lanes[i]);
 }
 
 static void send_verdicts(struct nfqueue *q)
 {
-	end_batch(q);
+	end_batches(q);
 	if (q->n_send == 0)
 		return;
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -253,34 +292,35 @@ void nfqueue_flush(struct nfqueue *q)
 	send_own(q);
 }
 
-/* A plain acceptance joins the batch when every packet read before it is answered or in the batch
- * too. */
-static bool join_batch(struct nfqueue *q, const struct capture_verdict *v)
+/* A plain acceptance joins the batch when every packet read before it from its queue is answered or
+ * in the batch too. */
+static bool join_batch(struct lane *lane, const struct capture_verdict *v)
 {
 	bool plain = v->accept && !v->set_mark && !v->data;
-	if (!plain || q->unanswered != q->in_batch + 1)
+	if (!plain || lane->unanswered != lane->in_batch + 1)
 		return false;
-	q->has_batch = true;
-	q->batch_id = v->id;
-	q->in_batch++;
+	lane->has_batch = true;
+	lane->batch_id = (uint32_t)v->id;
+	lane->in_batch++;
 	return true;
 }
 
 static void give_verdict(void *ctx, const struct capture_verdict *v)
 {
 	struct nfqueue *q = ctx;
-	if (join_batch(q, v))
+	struct lane *lane = &q->lanes[v->id >> 32];
+	if (join_batch(lane, v))
 		return;
-	/* What is in the batch is answered by the message that goes first. */
-	end_batch(q);
-	struct nlmsghdr *h = begin_message(q, NFQNL_MSG_VERDICT);
-	put_verdict(h, v->id, v->accept);
+	/* What is in a batch is answered by the message that goes first. */
+	end_batches(q);
+	struct nlmsghdr *h = begin_message(q, lane, NFQNL_MSG_VERDICT);
+	put_verdict(h, (uint32_t)v->id, v->accept);
 	if (v->set_mark)
 		mnl_attr_put_u32(h, NFQA_MARK, htonl(v->mark));
 	if (v->data)
 		mnl_attr_put(h, NFQA_PAYLOAD, v->n, v->data);
 	end_message(q, h);
-	q->unanswered--;
+	lane->unanswered--;
 	/* Verdicts leave between turns, so that an engine which dies in the middle of one has
 	 * answered nothing of it. Only a crowd that is released at once may not fit. */
 	if (q->n_send > SEND_BYTES)
@@ -308,7 +348,7 @@ struct capture_out nfqueue_out(struct nfqueue *q)
 
 unsigned nfqueue_unanswered(const struct nfqueue *q)
 {
-	return q->unanswered;
+	return q->lanes[LANE_KNOWN].unanswered + q->lanes[LANE_FRESH].unanswered;
 }
 
 static void read_skb_info(const struct nlattr *attr, struct capture_packet *p)
@@ -365,16 +405,53 @@ static bool parse_packet(const struct nlmsghdr *h, struct capture_packet *p)
 
 /* Packets that a former engine read and never answered have ids below the first that we read: drop
  * them, their senders will send again. */
-static void drop_predecessors(struct nfqueue *q, uint32_t first_id)
+static void drop_predecessors(struct nfqueue *q, struct lane *lane, uint32_t first_id)
 {
-	q->has_read = true;
+	lane->has_read = true;
 	if (first_id <= 1)
 		return;
-	struct nlmsghdr *h = begin_message(q, NFQNL_MSG_VERDICT_BATCH);
+	struct nlmsghdr *h = begin_message(q, lane, NFQNL_MSG_VERDICT_BATCH);
 	put_verdict(h, first_id - 1, false);
 	end_message(q, h);
 	counter_inc(q->counters, COUNTER_STALE_IDS);
 }
+
+/* Which of our queues a message is of. */
+static enum lane_number lane_of(const struct nfqueue *q, const struct nlmsghdr *h)
+{
+	const struct nfgenmsg *of = mnl_nlmsg_get_payload(h);
+	return ntohs(of->res_id) == q->lanes[LANE_FRESH].number ? LANE_FRESH : LANE_KNOWN;
+}
+
+/* ---- floods of first packets ---- */
+
+static void set_fresh_length(struct nfqueue *q, uint32_t length)
+{
+	struct nlmsghdr *h = begin_message(q, &q->lanes[LANE_FRESH], NFQNL_MSG_CONFIG);
+	nfq_nlmsg_cfg_put_qmaxlen(h, length);
+	end_message(q, h);
+}
+
+void nfqueue_tend(struct nfqueue *q, uint64_t now_ns)
+{
+	bool goes_on = q->n_crowded >= (q->is_flooded ? 1 : FLOOD_READS);
+	if (goes_on && q->flood_ends_ns <= now_ns)
+		counter_inc(q->counters, COUNTER_FLOODS);
+	if (goes_on)
+		q->flood_ends_ns = now_ns + FLOOD_NS;
+	bool is_flooded = q->flood_ends_ns > now_ns;
+	if (is_flooded != q->is_flooded)
+		set_fresh_length(q, is_flooded ? FRESH_IN_FLOOD : q->fresh_length);
+	q->is_flooded = is_flooded;
+}
+
+static void note_crowd(struct nfqueue *q, unsigned n, unsigned n_fresh)
+{
+	bool is_crowded = n == READ_BATCH && n_fresh >= READ_BATCH / 4;
+	q->n_crowded = is_crowded ? q->n_crowded + 1 : 0;
+}
+
+/* ---- reading ---- */
 
 static bool read_message(struct nfqueue *q, const struct nlmsghdr *h,
 			 void (*packet)(void *, struct capture_packet *), void *ctx)
@@ -390,11 +467,15 @@ static bool read_message(struct nfqueue *q, const struct nlmsghdr *h,
 		counter_inc(q->counters, COUNTER_RECV_ERRORS);
 		return false;
 	}
-	if (!q->has_read)
-		drop_predecessors(q, p.id);
+	enum lane_number number = lane_of(q, h);
+	struct lane *lane = &q->lanes[number];
+	if (!lane->has_read)
+		drop_predecessors(q, lane, (uint32_t)p.id);
 	if (q->n_send > SEND_BYTES / 2)
 		nfqueue_flush(q);
-	q->unanswered++;
+	p.id |= (uint64_t)number << 32;
+	lane->unanswered++;
+	lane->n_read++;
 	packet(ctx, &p);
 	return true;
 }
@@ -423,6 +504,7 @@ unsigned nfqueue_read(struct nfqueue *q, void (*packet)(void *ctx, struct captur
 	struct mmsghdr messages[READ_BATCH];
 	struct iovec vectors[READ_BATCH];
 	unsigned n_packets = 0;
+	uint32_t fresh_before = q->lanes[LANE_FRESH].n_read;
 	int n = receive(q, messages, vectors);
 	for (int i = 0; i < n; i++) {
 		int left = (int)messages[i].msg_len;
@@ -431,5 +513,6 @@ unsigned nfqueue_read(struct nfqueue *q, void (*packet)(void *ctx, struct captur
 			n_packets += read_message(q, h, packet, ctx);
 	}
 	nfqueue_flush(q);
+	note_crowd(q, n_packets, q->lanes[LANE_FRESH].n_read - fresh_before);
 	return n_packets;
 }

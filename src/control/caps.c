@@ -20,6 +20,9 @@ static const struct {
 	{COUNTER_EVENTS_LOST,
 	 "records were lost, verdicts were not; log less, or write to a faster disk"},
 	{COUNTER_ENOBUFS, "packets were dropped before they came up; raise engine.queue_length"},
+	{COUNTER_FLOODS,
+	 "new connections came faster than they are judged; their queue is short until there was "
+	 "no flood for 10 s, so that established ones go on"},
 	{COUNTER_STATE_LOST, "connections were given up when an engine died"},
 	{COUNTER_INJECT_ERRORS, "resets or ICMP errors could not be sent; denied clients may hang"},
 };
@@ -43,8 +46,8 @@ static void report(struct control *c, const char *name, uint64_t more, const cha
 /* The kernel drops, and counts, what does not fit into a queue or into its socket's buffer. */
 static void check_queues(struct control *c)
 {
-	struct queue_line lines[SHARED_WORKERS_MAX];
-	unsigned n = queues_read(c->queue_base, supervise_n_workers(c->supervise), lines);
+	struct queue_line lines[2 * SHARED_WORKERS_MAX];
+	unsigned n = queues_read(c->queue_base, 2 * supervise_n_workers(c->supervise), lines);
 	uint64_t dropped = 0;
 	for (unsigned i = 0; i < n; i++)
 		dropped += (uint64_t)lines[i].dropped + lines[i].user_dropped;

@@ -31,11 +31,12 @@ static json_t *queue_json(const struct queue_line *line)
 	return json;
 }
 
+/* Two of each worker: of known connections, then of first packets. */
 static json_t *queues_json(uint16_t base, unsigned n)
 {
 	json_t *list = json_array();
-	struct queue_line lines[SHARED_WORKERS_MAX];
-	unsigned found = queues_read(base, n, lines);
+	struct queue_line lines[2 * SHARED_WORKERS_MAX];
+	unsigned found = queues_read(base, 2 * n, lines);
 	for (unsigned i = 0; i < found; i++)
 		(void)json_array_append_new(list, queue_json(&lines[i])); /* less is fine */
 	return list;

@@ -112,7 +112,7 @@ static int make_listener(const char *path, struct error *err)
 static int create_worker_fds(struct supervise *s, unsigned worker, struct error *err)
 {
 	int *fds = &s->fds[ENGINE_FD_WORKERS + 3 * worker];
-	fds[0] = nfqueue_bind((uint16_t)(s->hello.queue_base + worker), s->hello.queue_length, err);
+	fds[0] = nfqueue_bind(engine_queues(&s->hello, worker), s->hello.queue_length, err);
 	if (fds[0] < 0)
 		return fds[0];
 	fds[1] = make_memory("bridgewarden-flows", s->hello.shard_bytes);

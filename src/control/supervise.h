@@ -23,7 +23,8 @@ struct supervise_setup {
 	const char *runtime_dir; /* where engine.sock lives */
 	const char *user;	 /* the engine runs as this user */
 	unsigned n_workers;	 /* 1..SHARED_WORKERS_MAX; power of two */
-	uint16_t queue_base;	 /* worker i reads queue_base + i */
+	uint16_t queue_base;	 /* worker i reads queue_base + i, and behind all of these
+				    those of first packets */
 	uint32_t queue_length;	 /* packets that may wait in the kernel, per queue */
 	uint32_t max_flows;	 /* all workers together */
 	uint64_t max_held_bytes; /* all workers together */

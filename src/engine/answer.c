@@ -46,7 +46,7 @@ void answer_accept(struct turn *t, struct flow *flow)
 	t->w->setup.out.verdict(t->w->setup.out.ctx, &v);
 }
 
-static void drop_id(struct worker *w, uint32_t id)
+static void drop_id(struct worker *w, uint64_t id)
 {
 	const struct capture_verdict v = {.id = id};
 	counter_inc(w->setup.counters, COUNTER_DROPPED);

@@ -11,7 +11,8 @@
 /* A packet whose verdict waits. Its bytes stay with the kernel; only what is needed to answer is
  * kept. */
 struct held {
-	uint32_t id, mark;
+	uint64_t id;
+	uint32_t mark;
 	uint32_t next;	 /* in the flow's list, or in the free list */
 	uint32_t seq, n; /* TCP payload */
 	uint8_t dir;

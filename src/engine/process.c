@@ -114,6 +114,7 @@ static void *run_worker(void *ctx)
 			worker_tick(seat->worker, seat->now);
 			next_tick = seat->now.mono_ns + WORKER_TICK_MS * UINT64_C(1000000);
 		}
+		nfqueue_tend(seat->queue, seat->now.mono_ns);
 		nfqueue_flush(seat->queue);
 		counter_inc(seat->counters, COUNTER_HEARTBEAT);
 	}
@@ -154,13 +155,20 @@ static void open_seat(struct engine *e, unsigned number)
 	seat->number = number;
 	seat->counters = &e->counters[number];
 	seat->ring = map_shared(fds[2], ring_size(SHARED_RING_BYTES));
-	if (nfqueue_open(fds[0], (uint16_t)(e->hello.queue_base + number), e->fds[ENGINE_FD_RAW4],
-			 e->fds[ENGINE_FD_RAW6], seat->counters, &seat->queue) < 0)
+	const struct nfqueue_setup queue = {
+		.fd = fds[0],
+		.numbers = engine_queues(&e->hello, number),
+		.length = e->hello.queue_length,
+		.raw4 = e->fds[ENGINE_FD_RAW4],
+		.raw6 = e->fds[ENGINE_FD_RAW6],
+		.counters = seat->counters,
+	};
+	if (nfqueue_open(&queue, &seat->queue) < 0)
 		log_fatal("no memory for the buffers of queue %u", e->hello.queue_base + number);
 	const struct worker_setup setup = {
 		.number = number,
 		.shard = map_shard(e, fds[1]),
-		.max_held = e->hello.queue_length,
+		.max_held = e->hello.queue_length + nfqueue_fresh_length(e->hello.queue_length),
 		.hold_timeout_ns = e->hello.hold_timeout_ms * UINT64_C(1000000),
 		.silent_timeout_ns = e->hello.silent_timeout_ms * UINT64_C(1000000),
 		.counters = seat->counters,

@@ -12,6 +12,7 @@
 #define ENGINE_PROCESS_H
 
 #include "bridgewarden/shared.h"
+#include "capture/nfqueue.h"
 
 #include <sys/types.h>
 
@@ -47,7 +48,17 @@ struct engine_hello {
 	uint32_t hold_timeout_ms, silent_timeout_ms;
 	uint32_t uid, gid;
 };
-enum { ENGINE_HELLO_VERSION = 1 };
+enum { ENGINE_HELLO_VERSION = 2 };
+
+/* Those of known connections from queue_base on, then those of first packets. */
+static inline struct nfqueue_numbers engine_queues(const struct engine_hello *hello,
+						   unsigned worker)
+{
+	return (struct nfqueue_numbers){
+		.known = (uint16_t)(hello->queue_base + worker),
+		.fresh = (uint16_t)(hello->queue_base + hello->n_workers + worker),
+	};
+}
 
 static inline unsigned engine_n_fds(unsigned n_workers)
 {

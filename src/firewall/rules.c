@@ -21,8 +21,9 @@ enum {
 };
 
 static const char *const builtin[] = {"INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
-static const char *const chains[] = {"INPUT", "FORWARD",  "OUTPUT", "POSTROUTING", "FROM",
-				     "HOST",  "INTERNAL", "EGRESS", "INGRESS"};
+static const char *const chains[] = {"INPUT",	"FORWARD",	"OUTPUT",     "POSTROUTING",
+				     "FROM",	"HOST",		"INTERNAL",   "EGRESS",
+				     "INGRESS", "INTERNAL-NEW", "EGRESS-NEW", "INGRESS-NEW"};
 
 #define N_BUILTIN (sizeof(builtin) / sizeof(builtin[0]))
 #define N_CHAINS  (sizeof(chains) / sizeof(chains[0]))
@@ -91,15 +92,24 @@ static void print_icmp(const struct page *p, const char *chain)
 	     p->family == RULES_V4 ? "icmp" : "ipv6-icmp");
 }
 
-static void print_queue(const struct page *p, const char *chain, unsigned queue, const char *bypass)
+/* first: which number the queues begin with */
+static void print_queue(const struct page *p, const char *chain, unsigned queue, unsigned first,
+			const char *bypass)
 {
 	(void)fprintf(p->to, "-A " OURS "%s -m bpf --bytecode \"", chain);
 	if (p->family == RULES_V4)
 		bpf_print_queue_v4(p->to, queue, p->plan->n_queues);
 	else
 		bpf_print_queue_v6(p->to, queue, p->plan->n_queues);
-	(void)fprintf(p->to, "\" -j NFQUEUE --queue-num %u%s\n", p->plan->queue_base + queue,
-		      bypass);
+	(void)fprintf(p->to, "\" -j NFQUEUE --queue-num %u%s\n", first + queue, bypass);
+}
+
+static void print_queues(const struct page *p, const char *chain, unsigned first,
+			 const char *bypass)
+{
+	for (unsigned queue = 1; queue < p->plan->n_queues; queue++)
+		print_queue(p, chain, queue, first, bypass);
+	rule(p, chain, "-j NFQUEUE --queue-num %u%s", first, bypass);
 }
 
 /* A transport header that cannot be found would send one flow to two queues, and each worker would
@@ -135,9 +145,11 @@ static void print_scope(const struct page *p, const char *chain, bool is_open)
 	print_fill(p, chain, is_of_host(chain) ? " -m addrtype ! --src-type LOCAL" : "");
 	if (p->family == RULES_V6 && p->plan->n_queues > 1)
 		print_hidden(p, chain);
-	for (unsigned queue = 1; queue < p->plan->n_queues; queue++)
-		print_queue(p, chain, queue, bypass);
-	rule(p, chain, "-j NFQUEUE --queue-num %u%s", p->plan->queue_base, bypass);
+	char fresh[32];
+	(void)snprintf(fresh, sizeof(fresh), "%s-NEW", chain); /* fits: constants */
+	rule(p, chain, "-m conntrack --ctstate NEW -g " OURS "%s", fresh);
+	print_queues(p, chain, p->plan->queue_base, bypass);
+	print_queues(p, fresh, p->plan->queue_base + p->plan->n_queues, bypass);
 }
 
 /* ---- the ways there ---- */
@@ -458,10 +470,11 @@ int rules_check_plan(const struct firewall_plan *plan, struct error *err)
 				err, -EINVAL,
 				"managed interface %zu has a name that iptables cannot take", i);
 	if (!is_power_of_two(plan->n_queues) || plan->n_queues > SHARED_WORKERS_MAX ||
-	    plan->queue_base + plan->n_queues > UINT16_MAX + 1u)
+	    plan->queue_base + 2 * plan->n_queues > UINT16_MAX + 1u)
 		return error_set(err, -EINVAL,
-				 "queues %u to %u: a power of two up to %d, numbers below 65536",
-				 plan->queue_base, plan->queue_base + plan->n_queues - 1,
+				 "queues %u to %u: twice a power of two up to %d, numbers below "
+				 "65536",
+				 plan->queue_base, plan->queue_base + 2 * plan->n_queues - 1,
 				 (int)SHARED_WORKERS_MAX);
 	if (plan->mark_mask == 0 || mark_value(plan->mark_mask, 0, MARK_OFFLOADED) ==
 					    mark_value(plan->mark_mask, 0, MARK_BOTH))

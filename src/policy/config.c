@@ -366,7 +366,7 @@ void config_check(struct loading *l)
 	if (!is_contiguous(mask) || __builtin_popcountll(mask) < MASK_BITS_MIN)
 		complain(l, &place, DIAG_ERROR, NULL,
 			 "`connmark_mask` must be %d or more neighbouring bits", MASK_BITS_MIN);
-	if (config->engine.queue_base + config->engine.workers > UINT16_MAX + 1)
+	if (config->engine.queue_base + 2 * config->engine.workers > UINT16_MAX + 1)
 		complain(l, &place, DIAG_ERROR, NULL,
 			 "`queue_base` leaves no room for the workers");
 	if (strlen(config->engine.user) > USER_MAX)

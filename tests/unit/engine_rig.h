@@ -467,7 +467,8 @@ static inline void rig_verdict_hook(void *ctx, const struct capture_verdict *v)
 	struct rig *r = ctx;
 	rig_maybe_die(r);
 	struct rig_packet *p = &r->sent[v->id % RIG_PACKETS];
-	RIG_CHECK(p->id == v->id && !p->is_answered, "packet %u was answered twice", v->id);
+	RIG_CHECK(p->id == v->id && !p->is_answered, "packet %u was answered twice",
+		  (unsigned)v->id);
 	p->is_answered = true;
 	p->accepted = v->accept;
 	p->has_mark = v->set_mark;

@@ -479,14 +479,15 @@ START_TEST(closed_without_an_engine_and_open_by_choice)
 }
 END_TEST
 
-/* Packets that the rule for a queue matched, by iptables' own counters; all scopes. */
-static unsigned long queued(const char *program, unsigned queue)
+/* Packets that the rules for a worker's two queues matched, by iptables' own counters; all scopes.
+ */
+static unsigned long queued(const char *program, unsigned queue, unsigned n_queues)
 {
 	char command[256];
 	(void)snprintf(command, sizeof(command),
-		       "%s -t mangle -c | sed -n 's/^\\[\\([0-9]*\\):.*--queue-num %u "
+		       "%s -t mangle -c | sed -n 's/^\\[\\([0-9]*\\):.*--queue-num \\(%u\\|%u\\) "
 		       "--queue-bypass$/\\1/p' | paste -sd+ | bc",
-		       program, BASE + queue);
+		       program, BASE + queue, BASE + n_queues + queue);
 	char *text = output(command);
 	unsigned long n = strtoul(text, NULL, 10);
 	free(text);
@@ -498,11 +499,11 @@ static void assert_one_queue(const char *save, unsigned n_queues, unsigned wante
 {
 	unsigned long before[8], hits;
 	for (unsigned q = 0; q < n_queues; q++)
-		before[q] = queued(save, q);
+		before[q] = queued(save, q, n_queues);
 	ck_assert(arrives(ns[0], from, port, ns[1], to, 5000));
 	ck_assert(arrives(ns[1], to, 5000, ns[0], from, port));
 	for (unsigned q = 0; q < n_queues; q++) {
-		hits = queued(save, q) - before[q];
+		hits = queued(save, q, n_queues) - before[q];
 		ck_assert_msg(hits == (q == wanted ? 2 : 0), "port %u: queue %u has %lu", port, q,
 			      hits);
 	}
@@ -582,19 +583,25 @@ static void *accepting(void *arg)
 	return NULL;
 }
 
-static void start_accepter(uint32_t mark)
+static void accept_queue(uint16_t number)
 {
 	char buffer[256];
+	struct nlmsghdr *m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
+	nfq_nlmsg_cfg_put_cmd(m, AF_INET, NFQNL_CFG_CMD_BIND);
+	ck_assert(mnl_socket_sendto(accepter.socket, m, m->nlmsg_len) > 0);
+	m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
+	nfq_nlmsg_cfg_put_params(m, NFQNL_COPY_PACKET, 128);
+	ck_assert(mnl_socket_sendto(accepter.socket, m, m->nlmsg_len) > 0);
+}
+
+static void start_accepter(uint32_t mark)
+{
 	pthread_t thread;
 	accepter.mark = mark;
 	accepter.socket = mnl_socket_open(NETLINK_NETFILTER);
 	ck_assert(accepter.socket && mnl_socket_bind(accepter.socket, 0, MNL_SOCKET_AUTOPID) == 0);
-	struct nlmsghdr *m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, BASE);
-	nfq_nlmsg_cfg_put_cmd(m, AF_INET, NFQNL_CFG_CMD_BIND);
-	ck_assert(mnl_socket_sendto(accepter.socket, m, m->nlmsg_len) > 0);
-	m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, BASE);
-	nfq_nlmsg_cfg_put_params(m, NFQNL_COPY_PACKET, 128);
-	ck_assert(mnl_socket_sendto(accepter.socket, m, m->nlmsg_len) > 0);
+	accept_queue(BASE);
+	accept_queue(BASE + 1);
 	ck_assert_int_eq(pthread_create(&thread, NULL, accepting, NULL), 0);
 	(void)pthread_detach(thread);
 }

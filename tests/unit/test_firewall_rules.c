@@ -46,7 +46,9 @@ static char *print(const struct firewall_plan *plan, enum rules_family family)
 	" ! -p tcp -m connmark --mark 0x1600/0xff00 -m conntrack --ctdir REPLY -j RETURN\n"        \
 	"-A BRIDGEWARDEN-" name " -d 224.0.0.0/4 -p igmp -m ttl --ttl-eq 1 -j RETURN\n"            \
 	"-A BRIDGEWARDEN-" name " -p icmp -m conntrack --ctstate RELATED -j RETURN\n"              \
-	"-A BRIDGEWARDEN-" name " -j NFQUEUE --queue-num 100" bypass "\n"
+	"-A BRIDGEWARDEN-" name " -m conntrack --ctstate NEW -g BRIDGEWARDEN-" name "-NEW\n"       \
+	"-A BRIDGEWARDEN-" name " -j NFQUEUE --queue-num 100" bypass "\n"                          \
+	"-A BRIDGEWARDEN-" name "-NEW -j NFQUEUE --queue-num 101" bypass "\n"
 
 static const char one_bridge[] =
 	"*mangle\n"
@@ -59,6 +61,9 @@ static const char one_bridge[] =
 	":BRIDGEWARDEN-INTERNAL - [0:0]\n"
 	":BRIDGEWARDEN-EGRESS - [0:0]\n"
 	":BRIDGEWARDEN-INGRESS - [0:0]\n"
+	":BRIDGEWARDEN-INTERNAL-NEW - [0:0]\n"
+	":BRIDGEWARDEN-EGRESS-NEW - [0:0]\n"
+	":BRIDGEWARDEN-INGRESS-NEW - [0:0]\n"
 	"-I INPUT 1 -j BRIDGEWARDEN-INPUT\n"
 	"-I FORWARD 1 -j BRIDGEWARDEN-FORWARD\n"
 	"-I OUTPUT 1 -j BRIDGEWARDEN-OUTPUT\n"
@@ -148,8 +153,10 @@ START_TEST(each_queue_has_its_rule_and_bypass_is_by_scope)
 		char *text = print(&plan, f);
 		ck_assert_uint_eq(count(text, "--queue-num 100"), 3);
 		ck_assert_uint_eq(count(text, "--queue-num 103"), 3);
-		ck_assert_uint_eq(count(text, "--queue-num 104"), 0);
-		ck_assert_uint_eq(count(text, "--queue-bypass"), 4);
+		ck_assert_uint_eq(count(text, "--queue-num 104"), 3); /* first packets */
+		ck_assert_uint_eq(count(text, "--queue-num 107"), 3);
+		ck_assert_uint_eq(count(text, "--queue-num 108"), 0);
+		ck_assert_uint_eq(count(text, "--queue-bypass"), 8);
 		ck_assert_uint_eq(count(text, "-j DROP"), f == RULES_V6 ? 3 : 0);
 		free(text);
 	}
@@ -394,7 +401,9 @@ START_TEST(refuses_queues_and_masks_that_cannot_be)
 	plan.n_queues = 32;
 	ck_assert_int_eq(rules_check_plan(&plan, &err), -EINVAL);
 	plan = plan_of(1, 2);
-	plan.queue_base = 65535;
+	plan.queue_base = 65532;
+	ck_assert_int_eq(rules_check_plan(&plan, &err), 0);
+	plan.queue_base = 65533;
 	ck_assert_int_eq(rules_check_plan(&plan, &err), -EINVAL);
 	plan = plan_of(1, 1);
 	plan.mark_mask = 0;

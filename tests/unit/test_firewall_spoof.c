@@ -1129,19 +1129,25 @@ END_TEST
 
 static struct mnl_socket *queue;
 
-static void open_queue(void)
+static void bind_queue(uint16_t number)
 {
 	char buffer[256];
-	queue = mnl_socket_open(NETLINK_NETFILTER);
-	ck_assert(queue && mnl_socket_bind(queue, 0, MNL_SOCKET_AUTOPID) == 0);
-	struct nlmsghdr *m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, 700);
+	struct nlmsghdr *m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
 	nfq_nlmsg_cfg_put_cmd(m, AF_INET, NFQNL_CFG_CMD_BIND);
 	ck_assert(mnl_socket_sendto(queue, m, m->nlmsg_len) > 0);
-	m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, 700);
+	m = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
 	nfq_nlmsg_cfg_put_params(m, NFQNL_COPY_PACKET, 0xffff);
 	mnl_attr_put_u32(m, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
 	mnl_attr_put_u32(m, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
 	ck_assert(mnl_socket_sendto(queue, m, m->nlmsg_len) > 0);
+}
+
+static void open_queue(void)
+{
+	queue = mnl_socket_open(NETLINK_NETFILTER);
+	ck_assert(queue && mnl_socket_bind(queue, 0, MNL_SOCKET_AUTOPID) == 0);
+	bind_queue(700);
+	bind_queue(701); /* first packets */
 }
 
 /* The IP packet that was judged. */

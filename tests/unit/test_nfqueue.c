@@ -15,7 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { QUEUE = 4321, PORT = 5300, HEADERS = 28, WAIT_MS = 200 };
+enum { QUEUE = 4321, FRESH = 4322, PORT = 5300, HEADERS = 28, WAIT_MS = 200, LENGTH = 1024 };
+
+static const struct nfqueue_numbers numbers = {.known = QUEUE, .fresh = FRESH};
 
 static struct nfqueue *q;
 static struct shared_counters counters;
@@ -23,7 +25,7 @@ static int queue_fd, sender, receiver;
 static struct sockaddr_in to;
 
 /* What became of the packets: the first byte of the payload says what to do. */
-static uint32_t held[64];
+static uint64_t held[64];
 static unsigned n_held, n_seen;
 static bool answers;
 
@@ -71,7 +73,15 @@ static void on_packet(void *ctx, struct capture_packet *p)
 
 static void open_queue(void)
 {
-	ck_assert_int_eq(nfqueue_open(queue_fd, QUEUE, -1, -1, &counters, &q), 0);
+	const struct nfqueue_setup setup = {
+		.fd = queue_fd,
+		.numbers = numbers,
+		.length = LENGTH,
+		.raw4 = -1,
+		.raw6 = -1,
+		.counters = &counters,
+	};
+	ck_assert_int_eq(nfqueue_open(&setup, &q), 0);
 }
 
 static void set_up(void)
@@ -79,9 +89,11 @@ static void set_up(void)
 	struct error err = {0};
 	ck_assert_int_eq(unshare(CLONE_NEWNET), 0);
 	sh("ip link set lo up");
+	sh("iptables -t mangle -A OUTPUT -p udp --dport 5300 -m string --algo bm --string new "
+	   "-j NFQUEUE --queue-num 4322");
 	sh("iptables -t mangle -A OUTPUT -p udp --dport 5300 -j NFQUEUE --queue-num 4321");
 	sh("iptables -t mangle -A POSTROUTING -m mark --mark 0x1234 -j DROP");
-	queue_fd = nfqueue_bind(QUEUE, 1024, &err);
+	queue_fd = nfqueue_bind(numbers, LENGTH, &err);
 	ck_assert_msg(queue_fd >= 0, "%s", err.text);
 	open_queue();
 	to = (struct sockaddr_in){.sin_family = AF_INET,
@@ -163,6 +175,91 @@ START_TEST(a_batch_leaves_out_what_is_held)
 }
 END_TEST
 
+/* Both number their packets from one; neither's verdict is the other's. */
+START_TEST(two_queues_do_not_answer_for_each_other)
+{
+	static const char *const held_one[] = {"h of the known", "h new"};
+	for (unsigned i = 0; i < 2; i++) {
+		n_held = 0;
+		n_seen = 0;
+		say("A");
+		say(held_one[i]);
+		say("B new");
+		say("C");
+		say("D new");
+		say("d new");
+		say("E");
+		read_queue(7);
+		ck_assert_str_eq(heard(), "ABCDE");
+		ck_assert_uint_eq(nfqueue_unanswered(q), 1);
+		answer(&(struct capture_verdict){.id = held[0], .accept = true});
+		nfqueue_flush(q);
+		ck_assert_str_eq(heard(), "h");
+		ck_assert_uint_eq(nfqueue_unanswered(q), 0);
+	}
+	ck_assert_uint_eq(counter_get(&counters, COUNTER_SEND_ERRORS), 0);
+}
+END_TEST
+
+/* A flood of new connections does not push out what is known. */
+START_TEST(a_full_queue_of_first_packets_leaves_room_for_the_others)
+{
+	unsigned room = nfqueue_fresh_length(LENGTH);
+	for (unsigned i = 0; i < 2 * room; i++)
+		say("new");
+	say("known");
+	read_queue(room + 1);
+	const char *all = heard();
+	ck_assert_uint_gt(strlen(all), 0);
+	ck_assert_uint_eq(nfqueue_unanswered(q), 0);
+}
+END_TEST
+
+/* How many first packets find room when nobody reads. */
+static unsigned room_for_new(void)
+{
+	unsigned before = n_seen;
+	for (unsigned i = 0; i < 2 * LENGTH / 8; i++)
+		say("new");
+	struct pollfd p = {.fd = queue_fd, .events = POLLIN};
+	while (poll(&p, 1, 20) == 1)
+		(void)nfqueue_read(q, on_packet, NULL); /* n_seen counts */
+	(void)heard();
+	return n_seen - before;
+}
+
+/* Who waits in a flood waits behind few, and the room comes back. */
+START_TEST(in_a_flood_the_queue_of_first_packets_is_short)
+{
+	enum { BATCH = 32 };
+	const uint64_t second = UINT64_C(1000000000);
+	nfqueue_tend(q, second);
+	nfqueue_flush(q);
+	ck_assert_uint_eq(room_for_new(), nfqueue_fresh_length(LENGTH));
+	for (unsigned i = 0; i < 40; i++) {
+		for (unsigned k = 0; k < BATCH; k++)
+			say("new");
+		(void)nfqueue_read(q, on_packet, NULL);
+		(void)heard();
+	}
+	nfqueue_tend(q, 2 * second);
+	nfqueue_flush(q);
+	ck_assert_uint_eq(counter_get(&counters, COUNTER_FLOODS), 1);
+	ck_assert_uint_eq(room_for_new(), BATCH);
+	say("known");
+	(void)nfqueue_read(q, on_packet, NULL);
+	nfqueue_tend(q, 11 * second);
+	nfqueue_flush(q);
+	ck_assert_uint_eq(room_for_new(), BATCH);
+	say("known");
+	(void)nfqueue_read(q, on_packet, NULL);
+	nfqueue_tend(q, 13 * second);
+	nfqueue_flush(q);
+	ck_assert_uint_eq(room_for_new(), nfqueue_fresh_length(LENGTH));
+	ck_assert_uint_eq(counter_get(&counters, COUNTER_SEND_ERRORS), 0);
+}
+END_TEST
+
 /* The queue outlives the engine: what waits in the kernel is judged, what was read and not answered
  * is dropped. */
 START_TEST(a_successor_takes_over)
@@ -189,7 +286,7 @@ END_TEST
 START_TEST(a_queue_in_use_says_whose_fault_it_is)
 {
 	struct error err = {0};
-	ck_assert_int_lt(nfqueue_bind(QUEUE, 1024, &err), 0);
+	ck_assert_int_lt(nfqueue_bind(numbers, LENGTH, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "4321"));
 }
 END_TEST
@@ -216,6 +313,9 @@ int main(void)
 	tcase_add_test(tc, accepts_drops_and_rewrites);
 	tcase_add_test(tc, a_mark_rides_on_the_verdict);
 	tcase_add_test(tc, a_batch_leaves_out_what_is_held);
+	tcase_add_test(tc, two_queues_do_not_answer_for_each_other);
+	tcase_add_test(tc, a_full_queue_of_first_packets_leaves_room_for_the_others);
+	tcase_add_test(tc, in_a_flood_the_queue_of_first_packets_is_short);
 	tcase_add_test(tc, a_successor_takes_over);
 	tcase_add_test(tc, a_queue_in_use_says_whose_fault_it_is);
 	suite_add_tcase(suite, tc);
