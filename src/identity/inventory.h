@@ -12,9 +12,9 @@
  *	   gateways: [198.18.0.1], project: blog}
  *
  * `port` is the interface of the bridge that leads to it: nobody behind another port may use its
- * addresses, nor it others. `ips` is a list where there is more than one. Without `container` an endpoint is called by its
- * first address. An unknown or repeated key, a value of another type, two endpoints of one name:
- * all are errors, with line and column.
+ * addresses, nor it others. `ips` is a list where there is more than one. Without `container` an
+ * endpoint is called by its first address. An unknown or repeated key, a value of another type, two
+ * endpoints of one name: all are errors, with line and column.
  */
 #ifndef IDENTITY_INVENTORY_H
 #define IDENTITY_INVENTORY_H
