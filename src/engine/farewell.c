@@ -47,7 +47,8 @@ static bool can_be_told(const struct turn *t, const struct worker *w, const stru
 
 bool farewell_postpone(struct turn *t, struct worker *w, struct flow *f)
 {
-	const struct half *client = &f->half[0], *server = &f->half[1];
+	struct half *client = &f->half[0];
+	const struct half *server = &f->half[1];
 	bool is_due = w->inspect.is_refusal_due && w->settings->refuse == POLICY_REFUSE_NATIVE;
 	bool may = is_due && t && t->dir == 0 && !f->is_parting && server->is_tracked &&
 		   !server->is_blind && !server->has_fin && !client->fin_passed &&
@@ -55,6 +56,7 @@ bool farewell_postpone(struct turn *t, struct worker *w, struct flow *f)
 	if (!may)
 		return false;
 	held_discard(w, f);
+	client->passed = seq_max(client->passed, client->fed); /* what comes again of the others */
 	f->is_parting = true;
 	f->mark = MARK_BOTH;
 	flow_set_deadline(w, f, PATIENCE_NS);

@@ -249,6 +249,9 @@ static void deny_datagram(struct turn *t, struct worker *w)
 
 void settle(struct turn *t, struct worker *w, struct flow *flow, enum inspect_status status)
 {
+	/* What was denied stays so, whatever its server makes of the connection. */
+	if (flow->is_parting && status == INSPECT_FINAL)
+		status = INSPECT_DENY;
 	switch (status) {
 	case INSPECT_WAIT:
 		wait(t, w, flow);

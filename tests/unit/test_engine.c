@@ -419,6 +419,22 @@ START_TEST(a_refusal_that_waits_outlives_no_reload)
 }
 END_TEST
 
+/* A server that makes the connection unreadable does not open it for what was denied. */
+START_TEST(a_refusal_that_waits_is_no_way_around_it)
+{
+	char text[2048];
+	(void)snprintf(text, sizeof(text), "%sdefaults: {malformed: allow}\n", policy);
+	begin(text, &rig_cache);
+	rig_say(&c, 0, GET_K DEL_K);
+	rig_say(&c, 1, "?what is this\r\n");
+	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+	rig_data(&c, 0, 0, GET_K DEL_K, strlen(GET_K DEL_K));
+	rig_data(&c, 0, (uint32_t)strlen(GET_K), DEL_K, strlen(DEL_K));
+	ck_assert(rig_has_got(r, 0, GET_K));
+	finish();
+}
+END_TEST
+
 /* The next engine goes on with it. */
 START_TEST(a_refusal_that_waits_survives_the_engine)
 {
@@ -1637,6 +1653,7 @@ int main(void)
 	tcase_add_test(tc, a_pipelined_refusal_of_http_is_a_reset);
 	tcase_add_test(tc, a_refusal_that_cannot_be_said_in_time_is_a_reset);
 	tcase_add_test(tc, a_refusal_that_waits_outlives_no_reload);
+	tcase_add_test(tc, a_refusal_that_waits_is_no_way_around_it);
 	tcase_add_test(tc, a_refusal_that_waits_survives_the_engine);
 	tcase_add_test(tc, an_answered_connection_is_told_at_the_second_request);
 	tcase_add_test(tc, the_file_may_ask_for_resets_or_silence);
