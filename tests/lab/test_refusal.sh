@@ -103,6 +103,16 @@ except redis.exceptions.RedisError as e:
 print(r.get("k"))' "$address")
 	lab_contains "redis-py" "$answer" "NoPermissionError"
 	lab_contains "redis-py" "$answer" "$DENIED"
+	answer=$(python '
+import sys, redis
+pipe = redis.Redis(sys.argv[1]).pipeline(transaction=False)
+pipe.set("k", "v").get("k").delete("k")
+try:
+    print(pipe.execute(raise_on_error=False))
+except redis.exceptions.RedisError as e:
+    print(type(e).__name__, e)' "$address" 2>&1)
+	lab_contains "redis-py, a pipeline: what was allowed before" "$answer" "[True, b'v', "
+	lab_contains "redis-py, a pipeline: what was refused" "$answer" "$DENIED"
 	lab_equal "the key" v "$(as_client redis-cli -h "$address" GET k)"
 }
 
