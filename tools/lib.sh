@@ -20,12 +20,13 @@ usage() {
 
 need_root() { [[ $(id -u) == 0 ]] || die "needs root: sudo tools/$(basename "$0")"; }
 
-# build PRESET: configures and compiles; quiet unless it fails.
+# build PRESET [TARGET...]: configures and compiles; quiet unless it fails.
 build() {
-	local log
+	local log target targets=()
+	for target in "${@:2}"; do targets+=(--target "$target"); done
 	log=$(mktemp)
 	say "building preset $1"
-	if ! { cmake --preset "$1" -S "$TOP" && cmake --build "$TOP/build/$1" -j "$(nproc)"; } >"$log" 2>&1; then
+	if ! { cmake --preset "$1" -S "$TOP" && cmake --build "$TOP/build/$1" -j "$(nproc)" "${targets[@]}"; } >"$log" 2>&1; then
 		tail -n 60 "$log" >&2
 		rm -f "$log"
 		die "the build of preset $1 failed"

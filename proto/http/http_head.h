@@ -36,7 +36,7 @@ struct http_scan {
  * work and says nothing: from zero the same is found. */
 struct http_mark {
 	uint16_t seen, line, first;
-	uint8_t n_fields;
+	uint8_t n_fields, pad; /* states are compared byte by byte */
 };
 
 _Static_assert(HTTP_HEAD_MAX <= UINT16_MAX, "a mark can be anywhere in a head");

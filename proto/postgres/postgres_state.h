@@ -82,7 +82,7 @@ struct postgres_statement {
 /* What executing does: the values of its request in summary[]. */
 struct postgres_class {
 	uint16_t at, n, n_users;
-	uint8_t verb, effects, is_unproven;
+	uint8_t verb, effects, is_unproven, pad; /* states are compared byte by byte */
 };
 
 struct postgres_portal {
