@@ -358,6 +358,24 @@ static inline void drive_consume(struct drive_side *s, struct dis_result r)
 	s->want = 0;
 }
 
+/* What would be said if the unit just judged were refused fits, and moves nothing. */
+static inline void drive_refuse(struct drive *v, struct bytes unit)
+{
+	_Alignas(16) static uint8_t before[DIS_STATE_MAX];
+	static uint8_t *map;
+	if (!v->d->refuse || v->dir != DIS_TO_SERVER)
+		return;
+	uint8_t *out = drive_guarded(&map, DIS_REFUSAL_MAX, 1);
+	char why[DIS_WHY_MAX];
+	memset(why, 'w', sizeof(why));
+	memcpy(before, v->state, v->d->state_size);
+	const size_t n = v->d->refuse(v->state, v->ip_proto, unit, bytes_of(why, sizeof(why)), out);
+	if (n > DIS_REFUSAL_MAX)
+		drive_fail(v, "a refusal of %zu bytes", n);
+	if (memcmp(before, v->state, v->d->state_size) != 0)
+		drive_fail(v, "a refusal changed the state");
+}
+
 /* Shows what is buffered for one direction once. False: there is nothing more to do for it now. */
 static inline bool drive_step(struct drive *v, enum dis_dir dir)
 {
@@ -376,6 +394,8 @@ static inline bool drive_step(struct drive *v, enum dis_dir dir)
 	const struct dis_result r = v->d->feed(v->state, v->ip_proto, dir, in, &sink);
 	drive_check(v, r, in);
 	drive_check_twin(v, &twin, r, in, twin.log.n);
+	if (r.status == DIS_DONE)
+		drive_refuse(v, bytes_slice(in, 0, r.consumed));
 	if (v->hides_replies && v->is_claimed && v->d->needs_replies &&
 	    !v->d->needs_replies(v->state))
 		v->is_hidden = true;

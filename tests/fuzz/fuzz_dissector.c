@@ -8,6 +8,8 @@
  *	head    : bit 7 is the direction, 1: to the client; bits 0..6 the length of bytes, where
  *	          127 means that two bytes with the length follow, low byte first
  *
+ * A control of 127 makes the rest the sentence of a policy test instead.
+ *
  * The conversation is driven three times: in as large slices as possible, in small ones, and
  * with the server's bytes hidden as soon as that is allowed. drive.h checks the contract; the
  * first two runs must say the same and end alike. fuzz_main.c replays and mutates where no
@@ -17,7 +19,7 @@
 
 #include "drive.h"
 
-enum { RECORDS_MAX = 64 };
+enum { RECORDS_MAX = 64, CONTROL_SENTENCE = 127 };
 
 struct record {
 	enum dis_dir dir;
@@ -105,6 +107,17 @@ static void check_equal(const struct drive *large, const struct drive *small)
 	abort();
 }
 
+static void run_sentence(const struct dissector *d, struct bytes text)
+{
+	struct drive v;
+	drive_init(&v, d, d->ip_protos[0]);
+	const struct dis_sink sink = {.event = drive_event, .edit = drive_edit, .ctx = &v};
+	v.is_claimed = true;
+	if (d->say && !d->say(drive_show(text), &sink) && v.call.others)
+		drive_fail(&v, "a sentence that cannot be read, and an event");
+	drive_fini(&v);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct talk t;
@@ -113,6 +126,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	t = (struct talk){.d = find_dissector(FUZZ_DISSECTOR), .seed = data[0] & 0x7f};
 	t.ip_proto = t.d->ip_protos[data[0] & 0x80 && t.d->ip_protos[1] ? 1 : 0];
+	if (data[0] == CONTROL_SENTENCE) {
+		run_sentence(t.d, bytes_of(data + 1, size - 1));
+		return 0;
+	}
 	read_records(&t, reader_of(bytes_of(data + 1, size - 1)));
 
 	drive_init(&large, t.d, t.ip_proto);

@@ -118,4 +118,26 @@ static inline void rows_check_index(const struct sql_index *index, const char *n
 	}
 }
 
+/* --seeds FOLDER: the statements as sentences for the fuzzer (fuzz_dissector.c), BATCH of them in
+ * one, since each is a file. True: that was asked for, and done. */
+static inline bool rows_write_seeds(int argc, char **argv, const struct row *rows, size_t n)
+{
+	enum { BATCH = 8 };
+	if (argc != 3 || strcmp(argv[1], "--seeds") != 0)
+		return false;
+	for (size_t i = 0; i < n; i += BATCH) {
+		char path[4096];
+		snprintf(path, sizeof(path), "%s/statements_%zu", argv[2], i / BATCH);
+		FILE *f = fopen(path, "w");
+		if (!f)
+			abort();
+		fputc(0x7f, f);
+		for (size_t k = i; k < n && k < i + BATCH; k++)
+			fprintf(f, "%s%s", k > i ? ";" : "", rows[k].text);
+		if (fclose(f) != 0)
+			abort();
+	}
+	return true;
+}
+
 #endif

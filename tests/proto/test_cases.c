@@ -551,7 +551,9 @@ static void write_seed(const struct test_case *c, const char *folder)
 		perror(path);
 		exit(EXIT_FAILURE);
 	}
-	fputc(c->ip_proto == IPPROTO_UDP ? 0x85 : 0x05, f);
+	fputc(c->say.p ? 0x7f : c->ip_proto == IPPROTO_UDP ? 0x85 : 0x05, f);
+	if (c->say.p)
+		fwrite(c->say.p, 1, c->say.n, f);
 	for (size_t i = 0; i < c->n_lines; i++) {
 		const struct line *l = &c->lines[i];
 		fputc((l->dir == DIS_TO_CLIENT ? 0x80 : 0) | (l->n < 127 ? (int)l->n : 127), f);
@@ -568,7 +570,7 @@ static void write_seed(const struct test_case *c, const char *folder)
 static int write_seeds(const char *folder)
 {
 	for (int i = 0; i < n_cases; i++)
-		if (!cases[i].say.p && cases[i].total > 0 && cases[i].total < 4096)
+		if (cases[i].say.p || (cases[i].total > 0 && cases[i].total < 4096))
 			write_seed(&cases[i], folder);
 	return EXIT_SUCCESS;
 }

@@ -529,6 +529,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "--tables") == 0)
 		return print_tables();
+	if (rows_write_seeds(argc, argv, rows, N_ROWS))
+		return EXIT_SUCCESS;
 	Suite *suite = suite_create("pgsql");
 	TCase *tcase = tcase_create("pgsql");
 	tcase_add_loop_test(tcase, reads_statements_however_they_are_cut, 0, N_ROWS);

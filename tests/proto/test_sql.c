@@ -359,8 +359,10 @@ START_TEST(knows_where_the_letters_of_a_list_begin)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (rows_write_seeds(argc, argv, rows, N_ROWS))
+		return EXIT_SUCCESS;
 	Suite *suite = suite_create("sql");
 	TCase *tcase = tcase_create("sql");
 	tcase_add_loop_test(tcase, reads_statements_however_they_are_cut, 0, N_ROWS);
