@@ -17,8 +17,7 @@
  * differently; and after a request that may change the protocol not one byte of the client's is
  * read as HTTP before the server has answered it.
  */
-#include "http_head.h"
-#include "http_path.h"
+#include "http_event.h"
 
 enum phase { PHASE_START, PHASE_CHUNK, PHASE_NEXT, PHASE_TRAILER, PHASE_CLOSE };
 enum pending { PENDING_PLAIN, PENDING_HEAD, PENDING_CONNECT, PENDING_UPGRADE };
@@ -36,38 +35,7 @@ struct http_state {
 	struct http_mark mark[2]; /* in the unit that is not whole; zero between units */
 };
 
-enum field {
-	F_METHOD,
-	F_URL,
-	F_PATH,
-	F_HOST,
-	F_PORT,
-	F_AGENT,
-	F_TYPE,
-	F_VERSION,
-	F_LENGTH,
-	F_UPGRADE,
-	F_STATUS,
-	F_OPAQUE,
-	N_FIELDS,
-};
-
-static const struct dis_field http_fields[N_FIELDS] = {
-	[F_METHOD] = {.name = "http_method", .key = "methods", .match = DIS_MATCH_GLOB},
-	[F_URL] = {.name = "url"},
-	[F_PATH] = {.name = "path", .key = "paths", .match = DIS_MATCH_PATH, .is_list = true},
-	[F_HOST] = {.name = "hostname", .key = "hosts", .match = DIS_MATCH_NOCASE},
-	[F_PORT] = {.name = "http_port", .type = DIS_NUMBER},
-	[F_AGENT] = {.name = "http_user_agent"},
-	[F_TYPE] = {.name = "http_content_type", .key = "content_types", .match = DIS_MATCH_NOCASE},
-	[F_VERSION] = {.name = "protocol", .key = "versions", .match = DIS_MATCH_GLOB},
-	[F_LENGTH] = {.name = "content_length", .type = DIS_NUMBER},
-	[F_UPGRADE] = {.name = "upgrade", .key = "upgrades", .match = DIS_MATCH_NOCASE},
-	[F_STATUS] = {.name = "status", .key = "status", .match = DIS_MATCH_GLOB},
-	[F_OPAQUE] = {.name = "opaque"},
-};
-
-/* ---------------------------------------------------------------- results and events */
+/* ---------------------------------------------------------------- results */
 
 static struct dis_result refuse(enum dis_status status, const char *why)
 {
@@ -89,130 +57,25 @@ static struct dis_result done(size_t consumed, uint64_t skip)
 	return (struct dis_result){.status = DIS_DONE, .consumed = consumed, .skip = skip};
 }
 
-/* The values of one event while it is put together. Room for all readings of a path and one of each
- * other. */
-struct draft {
-	struct dis_value v[HTTP_READINGS_MAX + N_FIELDS];
-	size_t n;
-	uint32_t flags;
-};
-
-_Static_assert(HTTP_READINGS_MAX + N_FIELDS <= DIS_VALUES_MAX, "an event holds every reading");
-
-static void put_text(struct draft *d, enum field field, struct bytes text)
-{
-	if (text.n)
-		d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .text = text};
-}
-
-static void put_number(struct draft *d, enum field field, uint64_t number)
-{
-	d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .number = number};
-}
-
-static void emit(const struct dis_sink *sink, enum dis_kind kind, const struct draft *d)
-{
-	const struct dis_event e = {
-		.kind = kind, .flags = d->flags, .values = d->v, .n_values = d->n};
-	sink->event(sink->ctx, &e);
-}
-
-static void put_media_type(struct draft *d, struct bytes value)
-{
-	put_text(d, F_TYPE, http_trim(bytes_slice(value, 0, bytes_find(value, ';'))));
-}
-
 /* ---------------------------------------------------------------- one request head */
 
-struct request {
-	struct http_request_line line;
-	struct http_fields fields;
-	struct http_host host;
-	bool has_host;
-};
-
-static bool is_same_host(const struct http_host *a, const struct http_host *b, uint32_t usual_port)
-{
-	const uint32_t port_a = a->has_port ? a->port : usual_port;
-	const uint32_t port_b = b->has_port ? b->port : usual_port;
-	return port_a == port_b && bytes_equal(bytes_of(a->text, a->n), bytes_of(b->text, b->n));
-}
-
-/* The target names a host too: it and the Host field must be one. */
-static const char *check_authority(struct request *r)
-{
-	struct http_host named;
-	const char *why = http_parse_host(r->line.authority, &named);
-	if (why)
-		return why;
-	if (r->line.is_connect && !named.has_port)
-		return "a CONNECT without a port";
-	const bool is_tls = r->line.target.n > 4 && byte_lower(r->line.target.p[4]) == 's';
-	const uint32_t usual = r->line.is_connect ? named.port : is_tls ? 443 : 80;
-	if (r->has_host && !is_same_host(&named, &r->host, usual))
-		return "the target names another host than the host field";
-	r->host = named;
-	r->has_host = true;
-	return NULL;
-}
-
-static const char *check_host(struct request *r)
-{
-	if (!r->fields.has_host && r->line.is_1_1)
-		return "no host in http/1.1";
-	r->has_host = r->fields.has_host;
-	const char *why = r->has_host ? http_parse_host(r->fields.host, &r->host) : NULL;
-	if (why || r->line.authority.n == 0)
-		return why;
-	return check_authority(r);
-}
-
 /* `head` begins with the request line, of `first` bytes, and ends with the empty line. */
-static const char *parse_request(struct bytes head, size_t first, struct request *r)
+static const char *parse_request(struct bytes head, size_t first, struct http_request *r)
 {
-	*r = (struct request){0};
+	*r = (struct http_request){0};
 	const char *why = http_parse_request_line(bytes_slice(head, 0, first - 2), &r->line);
 	if (!why)
 		why = http_parse_fields(bytes_from(head, first), HTTP_REQUEST, r->line.is_1_1,
 					&r->fields);
-	return why ? why : check_host(r);
-}
-
-static void put_paths(struct draft *d, struct http_readings *readings, struct bytes path)
-{
-	if (path.n == 0)
-		return;
-	http_path_readings(readings, path);
-	for (size_t i = 0; i < readings->n; i++)
-		put_text(d, F_PATH, readings->v[i]);
-	if (readings->is_partial)
-		d->flags |= DIS_UNPROVEN;
-}
-
-static void emit_request(const struct request *r, const struct dis_sink *sink)
-{
-	struct http_readings readings;
-	struct draft d;
-	d.n = 0;
-	d.flags = 0;
-	put_text(&d, F_METHOD, r->line.method);
-	put_text(&d, F_URL, r->line.target);
-	put_paths(&d, &readings, r->line.path);
-	put_text(&d, F_HOST, bytes_of(r->host.text, r->host.n));
-	if (r->host.has_port)
-		put_number(&d, F_PORT, r->host.port);
-	put_text(&d, F_AGENT, r->fields.agent);
-	put_media_type(&d, r->fields.content_type);
-	put_text(&d, F_VERSION, r->line.version);
-	if (r->fields.has_length)
-		put_number(&d, F_LENGTH, r->fields.length);
-	put_text(&d, F_UPGRADE, r->line.is_connect ? bytes_str("connect") : r->fields.upgrade);
-	emit(sink, DIS_REQUEST, &d);
+	if (!why && !r->fields.has_host && r->line.is_1_1)
+		why = "no host in http/1.1";
+	const bool is_tls = r->line.target.n > 4 && byte_lower(r->line.target.p[4]) == 's';
+	return why ? why : http_check_host(r, is_tls ? 443 : 80);
 }
 
 /* ---------------------------------------------------------------- requests under way */
 
-static enum pending pending_kind(const struct request *r)
+static enum pending pending_kind(const struct http_request *r)
 {
 	if (r->line.is_connect)
 		return PENDING_CONNECT;
@@ -221,7 +84,7 @@ static enum pending pending_kind(const struct request *r)
 	return bytes_is(r->line.method, "HEAD") ? PENDING_HEAD : PENDING_PLAIN;
 }
 
-static void push_pending(struct http_state *s, const struct request *r)
+static void push_pending(struct http_state *s, const struct http_request *r)
 {
 	const enum pending kind = pending_kind(r);
 	s->has_request = 1;
@@ -325,29 +188,40 @@ static bool claim(struct http_state *s, struct bytes in, const struct dis_sink *
 		break;
 	}
 	s->is_claimed = 1;
-	emit(sink, DIS_CLAIM, &(struct draft){.n = 0});
+	http_emit(sink, DIS_CLAIM);
 	return true;
 }
 
 /* ---------------------------------------------------------------- client: requests */
 
-static struct dis_result take_request(struct http_state *s, struct bytes head, size_t first,
-				      const struct dis_sink *sink)
+/* An offer to go on in HTTP/2 is none when its name is another: the server answers in the version
+ * that it was asked in (RFC 9110 section 7.8). `at`: where the fields begin. */
+static void hide_offer(const struct http_fields *fields, size_t at, const struct dis_sink *sink)
 {
-	struct request r;
+	_Static_assert(sizeof "Ignored" == sizeof "Upgrade", "an edit keeps the length");
+	if (fields->has_offer)
+		sink->edit(sink->ctx, at + fields->offer_at, bytes_str("Ignored"));
+}
+
+/* `lead`: bytes of the unit before the head. */
+static struct dis_result take_request(struct http_state *s, struct bytes head, size_t first,
+				      size_t lead, const struct dis_sink *sink)
+{
+	struct http_request r;
 	const char *why = parse_request(head, first, &r);
 	if (why)
 		return malformed(why);
 	if (s->n_pending == HTTP_PENDING_MAX && pending_kind(&r) >= PENDING_CONNECT)
 		return refuse(DIS_LIMIT, "an upgrade behind too many requests under way");
-	emit_request(&r, sink);
+	hide_offer(&r.fields, lead + first, sink);
+	http_emit_request(&r, sink);
 	push_pending(s, &r);
 	if (r.fields.has_coding)
 		s->phase[DIS_TO_SERVER] = PHASE_CHUNK;
 	return done(head.n, r.fields.length);
 }
 
-static struct dis_result feed_head(struct http_state *s, struct bytes in,
+static struct dis_result feed_head(struct http_state *s, struct bytes in, size_t lead,
 				   const struct dis_sink *sink)
 {
 	struct http_request_line line;
@@ -361,7 +235,7 @@ static struct dis_result feed_head(struct http_state *s, struct bytes in,
 	if (why)
 		return malformed(why);
 	if (scan.status == DIS_DONE)
-		return take_request(s, bytes_slice(in, 0, scan.n), scan.first, sink);
+		return take_request(s, bytes_slice(in, 0, scan.n), scan.first, lead, sink);
 	return scan.status == DIS_MORE ? more(0) : refuse(scan.status, scan.why);
 }
 
@@ -380,7 +254,7 @@ static struct dis_result feed_start(struct http_state *s, struct bytes in,
 	if (rest.n == 0)
 		return more(in.n + 1);
 	if (claim(s, rest, sink, &r))
-		r = feed_head(s, rest, sink);
+		r = feed_head(s, rest, lead, sink);
 	if (r.status == DIS_MORE)
 		r.want = in.n + 1;
 	if (r.status == DIS_DONE)
@@ -428,47 +302,25 @@ static struct dis_result feed_trailer(struct http_state *s, enum dis_dir dir, st
 
 /* ---------------------------------------------------------------- server: replies */
 
-struct reply {
-	struct bytes status;
-	struct http_fields fields;
-	bool is_1_1;
-};
-
-static const char *parse_reply(struct bytes head, size_t first, struct reply *r)
+static const char *parse_reply(struct bytes head, size_t first, struct http_reply *r)
 {
-	*r = (struct reply){0};
+	*r = (struct http_reply){0};
 	const char *why =
 		http_parse_status_line(bytes_slice(head, 0, first - 2), &r->status, &r->is_1_1);
 	return why ? why
 		   : http_parse_fields(bytes_from(head, first), HTTP_REPLY, r->is_1_1, &r->fields);
 }
 
-static void emit_reply(const struct reply *r, const struct dis_sink *sink)
-{
-	struct draft d;
-	d.n = 0;
-	d.flags = 0;
-	put_media_type(&d, r->fields.content_type);
-	if (r->fields.has_length)
-		put_number(&d, F_LENGTH, r->fields.length);
-	put_text(&d, F_STATUS, r->status);
-	emit(sink, DIS_REPLY, &d);
-}
-
 /* The answer opens a tunnel or another protocol: from here on nothing can be read. */
-static struct dis_result stop(const struct reply *r, struct bytes head, struct bytes protocol,
+static struct dis_result stop(const struct http_reply *r, struct bytes head, struct bytes protocol,
 			      const struct dis_sink *sink)
 {
-	struct draft d;
-	d.n = 0;
-	d.flags = 0;
-	emit_reply(r, sink);
-	put_text(&d, F_OPAQUE, protocol);
-	emit(sink, DIS_OPAQUE, &d);
+	http_emit_reply(r, sink);
+	http_emit_opaque(protocol, sink);
 	return (struct dis_result){.status = DIS_STOPPED, .consumed = head.n};
 }
 
-static struct dis_result take_switch(const struct http_state *s, const struct reply *r,
+static struct dis_result take_switch(const struct http_state *s, const struct http_reply *r,
 				     struct bytes head, const struct dis_sink *sink)
 {
 	const struct bytes asked = bytes_of(s->upgrade, s->n_upgrade);
@@ -481,8 +333,8 @@ static struct dis_result take_switch(const struct http_state *s, const struct re
 	return stop(r, head, asked, sink);
 }
 
-static struct dis_result take_final(struct http_state *s, const struct reply *r, struct bytes head,
-				    const struct dis_sink *sink)
+static struct dis_result take_final(struct http_state *s, const struct http_reply *r,
+				    struct bytes head, const struct dis_sink *sink)
 {
 	const bool is_asked = s->n_pending > 0;
 	const enum pending kind = is_asked ? s->pending[s->first] : PENDING_PLAIN;
@@ -490,7 +342,7 @@ static struct dis_result take_final(struct http_state *s, const struct reply *r,
 		return malformed("a reply that nobody asked for");
 	if (kind == PENDING_CONNECT && r->status.p[0] == '2')
 		return stop(r, head, bytes_str("tunnel"), sink);
-	emit_reply(r, sink);
+	http_emit_reply(r, sink);
 	pop_pending(s);
 	/* Servers announce by 408 that they close an idle connection. */
 	if (!is_asked) {
@@ -509,7 +361,7 @@ static struct dis_result take_final(struct http_state *s, const struct reply *r,
 static struct dis_result take_reply(struct http_state *s, struct bytes head, size_t first,
 				    const struct dis_sink *sink)
 {
-	struct reply r;
+	struct http_reply r;
 	const char *why = parse_reply(head, first, &r);
 	if (why)
 		return malformed(why);
@@ -519,7 +371,7 @@ static struct dis_result take_reply(struct http_state *s, struct bytes head, siz
 		return take_final(s, &r, head, sink);
 	if (s->n_pending == 0)
 		return malformed("a reply that nobody asked for");
-	emit_reply(&r, sink);
+	http_emit_reply(&r, sink);
 	return done(head.n, 0);
 }
 
@@ -622,56 +474,20 @@ static void text_line(struct text *t, const char *name, struct bytes value)
 	text_add(t, bytes_str("\r\n"));
 }
 
-static struct bytes next_word(struct bytes *text)
-{
-	while (text->n && text->p[0] == ' ')
-		*text = bytes_from(*text, 1);
-	const struct bytes word = bytes_slice(*text, 0, bytes_find(*text, ' '));
-	*text = bytes_from(*text, word.n);
-	return word;
-}
-
-struct sentence {
-	struct bytes host, version, type, agent, upgrade;
-};
-
-/* [name=value] or [HTTP/1.0] */
-static bool take_option(struct sentence *s, struct bytes word)
-{
-	if (word.n < 3 || word.p[0] != '[' || word.p[word.n - 1] != ']')
-		return false;
-	const struct bytes inner = bytes_slice(word, 1, word.n - 2);
-	const size_t equals = bytes_find(inner, '=');
-	const struct bytes name = bytes_slice(inner, 0, equals);
-	struct bytes *slot = bytes_is(name, "host")	 ? &s->host
-			     : bytes_is(name, "type")	 ? &s->type
-			     : bytes_is(name, "agent")	 ? &s->agent
-			     : bytes_is(name, "upgrade") ? &s->upgrade
-							 : NULL;
-	if (equals == inner.n) {
-		s->version = inner;
-		return true;
-	}
-	if (slot)
-		*slot = bytes_from(inner, equals + 1);
-	return slot != NULL;
-}
-
 /* Writes the request that the sentence means and reads it as if it came from the network. */
 static bool http_say(struct bytes text, const struct dis_sink *sink)
 {
-	const struct bytes method = next_word(&text), target = next_word(&text);
-	struct sentence s = {.version = bytes_str("HTTP/1.1")};
-	for (struct bytes word = next_word(&text); word.n; word = next_word(&text))
-		if (!take_option(&s, word))
-			return false;
+	struct http_sentence s;
+	if (!http_read_sentence(text, &s))
+		return false;
+	const struct bytes method = s.method, target = s.target;
 	struct text head;
 	head.n = 0;
 	head.is_full = false;
 	text_add(&head, method);
 	text_add(&head, bytes_str(" "));
 	text_add(&head, target);
-	text_line(&head, " ", s.version);
+	text_line(&head, " ", s.version.n ? s.version : bytes_str("HTTP/1.1"));
 	const size_t first = head.n;
 	text_line(&head, "Host: ", s.host.n || !bytes_is(method, "CONNECT") ? s.host : target);
 	if (s.type.n)
@@ -681,12 +497,12 @@ static bool http_say(struct bytes text, const struct dis_sink *sink)
 	if (s.upgrade.n)
 		text_line(&head, "Upgrade: ", s.upgrade);
 	text_line(&head, "", (struct bytes){0});
-	struct request r;
+	struct http_request r;
 	struct http_mark mark = {0};
 	const struct bytes all = bytes_of(head.p, head.n);
 	if (head.is_full || http_scan(all, true, &mark).n != all.n || parse_request(all, first, &r))
 		return false;
-	emit_request(&r, sink);
+	http_emit_request(&r, sink);
 	return true;
 }
 
@@ -697,8 +513,8 @@ const struct dissector http_dissector = {
 	.ip_protos = {6},
 	.state_size = sizeof(struct http_state),
 	.max_unit = DIS_UNIT_MAX,
-	.fields = http_fields,
-	.n_fields = N_FIELDS,
+	.fields = http_event_fields,
+	.n_fields = HTTP_N_FIELDS,
 	.feed = http_feed,
 	.needs_replies = http_needs_replies,
 	.refuse = http_refuse,

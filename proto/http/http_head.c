@@ -24,7 +24,7 @@ bool http_is_token_byte(uint8_t c)
 	return token_bytes[c];
 }
 
-static bool is_token(struct bytes b)
+bool http_is_token(struct bytes b)
 {
 	for (size_t i = 0; i < b.n; i++)
 		if (!http_is_token_byte(b.p[i]))
@@ -33,7 +33,7 @@ static bool is_token(struct bytes b)
 }
 
 /* Text of values, reasons and chunk extensions: HTAB, blank, visible, and bytes above ASCII. */
-static bool is_text(struct bytes b)
+bool http_is_text(struct bytes b)
 {
 	for (size_t i = 0; b.p && i < b.n; i++)
 		if ((b.p[i] < ' ' && b.p[i] != '\t') || b.p[i] == 0x7f)
@@ -191,7 +191,7 @@ static const char *parse_absolute(struct bytes target, struct http_request_line 
 	return out->authority.n ? NULL : "an absolute target without a host";
 }
 
-static const char *parse_target(struct http_request_line *out)
+const char *http_parse_target(struct http_request_line *out)
 {
 	const char *why = check_target(out->target);
 	if (why)
@@ -220,7 +220,7 @@ const char *http_parse_request_line(struct bytes line, struct http_request_line 
 	out->method = bytes_slice(line, 0, first);
 	out->target = bytes_slice(rest, 0, second);
 	out->version = bytes_from(rest, second + 1);
-	if (!is_token(out->method) || out->method.n > HTTP_METHOD_MAX)
+	if (!http_is_token(out->method) || out->method.n > HTTP_METHOD_MAX)
 		return "no method at the begin of a request";
 	if (second == rest.n)
 		return "a request line without a version";
@@ -229,7 +229,7 @@ const char *http_parse_request_line(struct bytes line, struct http_request_line 
 	out->is_1_1 = bytes_is(out->version, "HTTP/1.1");
 	if (!out->is_1_1 && !bytes_is(out->version, "HTTP/1.0"))
 		return "a version other than 1.0 and 1.1, or stray blanks";
-	return parse_target(out);
+	return http_parse_target(out);
 }
 
 const char *http_parse_status_line(struct bytes line, struct bytes *status, bool *is_1_1)
@@ -244,38 +244,26 @@ const char *http_parse_status_line(struct bytes line, struct bytes *status, bool
 	for (size_t i = 1; i < 3; i++)
 		if (status->p[i] < '0' || status->p[i] > '9')
 			return "a bad status code";
-	if (reason.n && (reason.p[0] != ' ' || !is_text(reason)))
+	if (reason.n && (reason.p[0] != ' ' || !http_is_text(reason)))
 		return "a bad reason after the status";
 	return NULL;
 }
 
 /* ---------------------------------------------------------------- field lines */
 
-enum field_id {
-	FIELD_OTHER,
-	FIELD_HOST,
-	FIELD_LENGTH,
-	FIELD_CODING,
-	FIELD_CONNECTION,
-	FIELD_UPGRADE,
-	FIELD_EXPECT,
-	FIELD_TYPE,
-	FIELD_AGENT,
-};
-
 static const struct {
 	char name[20];
 	uint8_t n; /* its length, so that most names are told apart by one comparison */
-	enum field_id id;
+	enum http_field id;
 } known_fields[] = {
-	{"host", 4, FIELD_HOST},
-	{"content-length", 14, FIELD_LENGTH},
-	{"transfer-encoding", 17, FIELD_CODING},
-	{"connection", 10, FIELD_CONNECTION},
-	{"upgrade", 7, FIELD_UPGRADE},
-	{"expect", 6, FIELD_EXPECT},
-	{"content-type", 12, FIELD_TYPE},
-	{"user-agent", 10, FIELD_AGENT},
+	{"host", 4, HTTP_FIELD_HOST},
+	{"content-length", 14, HTTP_FIELD_LENGTH},
+	{"transfer-encoding", 17, HTTP_FIELD_CODING},
+	{"connection", 10, HTTP_FIELD_CONNECTION},
+	{"upgrade", 7, HTTP_FIELD_UPGRADE},
+	{"expect", 6, HTTP_FIELD_EXPECT},
+	{"content-type", 12, HTTP_FIELD_TYPE},
+	{"user-agent", 10, HTTP_FIELD_AGENT},
 };
 
 /* As gateway interfaces (CGI, WSGI, FastCGI) see names: '_' and '-' are one. Both are of one
@@ -288,7 +276,7 @@ static bool is_name_alike(struct bytes name, const char *known)
 	return true;
 }
 
-static enum field_id field_of(struct bytes name, bool *is_twisted)
+enum http_field http_field_of(struct bytes name, bool *is_twisted)
 {
 	*is_twisted = false;
 	for (size_t i = 0; i < sizeof known_fields / sizeof *known_fields; i++)
@@ -296,7 +284,7 @@ static enum field_id field_of(struct bytes name, bool *is_twisted)
 			*is_twisted = bytes_find(name, '_') < name.n;
 			return known_fields[i].id;
 		}
-	return FIELD_OTHER;
+	return HTTP_FIELD_OTHER;
 }
 
 static const char *take_once(bool *has, struct bytes *slot, struct bytes value, const char *twice)
@@ -328,8 +316,8 @@ static const char *check_connection(struct bytes value)
 {
 	bool is_twisted;
 	while (value.n) {
-		const enum field_id id = field_of(next_item(&value), &is_twisted);
-		if (id == FIELD_HOST || id == FIELD_LENGTH || id == FIELD_CODING)
+		const enum http_field id = http_field_of(next_item(&value), &is_twisted);
+		if (id == HTTP_FIELD_HOST || id == HTTP_FIELD_LENGTH || id == HTTP_FIELD_CODING)
 			return "connection names a field that frames or routes";
 	}
 	return NULL;
@@ -337,66 +325,78 @@ static const char *check_connection(struct bytes value)
 
 static const char *take_upgrade(struct http_fields *f, struct bytes value)
 {
-	if (bytes_is_nocase(value, "h2c") || starts_nocase(value, "HTTP/"))
+	if (f->has_offer || (f->has_upgrade && bytes_is_nocase(value, "h2c")))
+		return "two upgrade fields";
+	if (bytes_is_nocase(value, "h2c")) {
+		f->has_offer = true;
+		return NULL;
+	}
+	if (starts_nocase(value, "HTTP/"))
 		return "an upgrade to another version of http";
 	if (value.n == 0 || value.n > HTTP_UPGRADE_MAX || bytes_find(value, ',') < value.n)
 		return "not one upgrade offer of ordinary length";
 	return take_once(&f->has_upgrade, &f->upgrade, value, "two upgrade fields");
 }
 
-static const char *take_request_field(struct http_fields *f, enum field_id id, struct bytes value)
+static const char *take_request_field(struct http_fields *f, enum http_field id, struct bytes value)
 {
 	switch (id) {
-	case FIELD_HOST:
+	case HTTP_FIELD_HOST:
 		return take_once(&f->has_host, &f->host, value, "two hosts");
-	case FIELD_CONNECTION:
+	case HTTP_FIELD_CONNECTION:
 		return check_connection(value);
-	case FIELD_UPGRADE:
+	case HTTP_FIELD_UPGRADE:
 		return take_upgrade(f, value);
-	case FIELD_EXPECT:
+	case HTTP_FIELD_EXPECT:
 		return bytes_is_nocase(value, "100-continue") ? NULL : "an unknown expectation";
-	case FIELD_TYPE:
+	case HTTP_FIELD_TYPE:
 		return take_once(&f->has_content_type, &f->content_type, value,
 				 "two content-types");
-	case FIELD_AGENT:
+	case HTTP_FIELD_AGENT:
 		f->agent = f->agent.n ? f->agent : value;
 		return NULL;
-	case FIELD_LENGTH:
-	case FIELD_CODING:
-	case FIELD_OTHER:
+	case HTTP_FIELD_LENGTH:
+	case HTTP_FIELD_CODING:
+	case HTTP_FIELD_OTHER:
 		break;
 	}
 	return NULL;
 }
 
 /* A reply's fields matter only where they frame it; the first of several others is recorded. */
-static void take_reply_field(struct http_fields *f, enum field_id id, struct bytes value)
+static void take_reply_field(struct http_fields *f, enum http_field id, struct bytes value)
 {
-	if (id == FIELD_UPGRADE)
+	if (id == HTTP_FIELD_UPGRADE)
 		(void)take_once(&f->has_upgrade, &f->upgrade, value, ""); /* the first counts */
-	if (id == FIELD_TYPE)
+	if (id == HTTP_FIELD_TYPE)
 		(void)take_once(&f->has_content_type, &f->content_type, value, ""); /* likewise */
 }
 
-static const char *take_field(struct http_fields *f, enum http_part part, struct bytes name,
-			      struct bytes value)
+const char *http_take_field(struct http_fields *f, enum http_part part, enum http_field id,
+			    struct bytes value)
 {
-	bool is_twisted;
-	const enum field_id id = field_of(name, &is_twisted);
-	if (id == FIELD_OTHER)
+	if (id == HTTP_FIELD_OTHER)
 		return NULL;
 	if (part == HTTP_TRAILER)
-		return id == FIELD_AGENT ? NULL : "a field in a trailer that frames or routes";
-	if (is_twisted)
-		return "a field name that gateways take for another";
-	if (id == FIELD_LENGTH)
+		return id == HTTP_FIELD_AGENT ? NULL : "a field in a trailer that frames or routes";
+	if (id == HTTP_FIELD_LENGTH)
 		return take_length(f, value);
-	if (id == FIELD_CODING)
+	if (id == HTTP_FIELD_CODING)
 		return take_once(&f->has_coding, &f->coding, value, "two transfer-encodings");
 	if (part == HTTP_REQUEST)
 		return take_request_field(f, id, value);
 	take_reply_field(f, id, value);
 	return NULL;
+}
+
+static const char *take_named(struct http_fields *f, enum http_part part, struct bytes name,
+			      struct bytes value)
+{
+	bool is_twisted;
+	const enum http_field id = http_field_of(name, &is_twisted);
+	if (is_twisted && part != HTTP_TRAILER)
+		return "a field name that gateways take for another";
+	return http_take_field(f, part, id, value);
 }
 
 static const char *parse_field_line(struct bytes line, enum http_part part, struct http_fields *out)
@@ -407,10 +407,11 @@ static const char *parse_field_line(struct bytes line, enum http_part part, stru
 		return "a folded field";
 	if (colon == line.n)
 		return "a field without a colon";
-	if (!is_token(name))
+	if (!http_is_token(name))
 		return "a byte in a field name that does not belong there";
 	const struct bytes value = http_trim(bytes_from(line, colon + 1));
-	return is_text(value) ? take_field(out, part, name, value) : "a control byte in a field";
+	return http_is_text(value) ? take_named(out, part, name, value)
+				   : "a control byte in a field";
 }
 
 static const char *check_framing(const struct http_fields *f, bool is_1_1)
@@ -429,12 +430,14 @@ const char *http_parse_fields(struct bytes lines, enum http_part part, bool is_1
 			      struct http_fields *out)
 {
 	*out = (struct http_fields){0};
-	while (lines.n > 2) {
-		const size_t lf = bytes_find(lines, '\n');
-		const char *why = parse_field_line(bytes_slice(lines, 0, lf - 1), part, out);
+	for (size_t at = 0, lf; lines.n - at > 2; at += lf + 1) {
+		const struct bytes rest = bytes_from(lines, at);
+		lf = bytes_find(rest, '\n');
+		const char *why = parse_field_line(bytes_slice(rest, 0, lf - 1), part, out);
 		if (why)
 			return why;
-		lines = bytes_from(lines, lf + 1);
+		if (!out->has_offer)
+			out->offer_at = at + lf + 1; /* the next line is the first that may be it */
 	}
 	return check_framing(out, is_1_1);
 }
@@ -532,5 +535,5 @@ const char *http_parse_chunk_line(struct bytes line, uint64_t *size)
 		return "a chunk without a size";
 	if (n < line.n && line.p[n] != ';')
 		return "stray bytes after a chunk size";
-	return is_text(bytes_from(line, n)) ? NULL : "a control byte in a chunk extension";
+	return http_is_text(bytes_from(line, n)) ? NULL : "a control byte in a chunk extension";
 }

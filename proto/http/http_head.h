@@ -61,10 +61,25 @@ struct http_host {
 /* Which head the fields belong to. */
 enum http_part { HTTP_REQUEST, HTTP_REPLY, HTTP_TRAILER };
 
+/* The fields that frame, route or are recorded. */
+enum http_field {
+	HTTP_FIELD_OTHER,
+	HTTP_FIELD_HOST,
+	HTTP_FIELD_LENGTH,
+	HTTP_FIELD_CODING,
+	HTTP_FIELD_CONNECTION,
+	HTTP_FIELD_UPGRADE,
+	HTTP_FIELD_EXPECT,
+	HTTP_FIELD_TYPE,
+	HTTP_FIELD_AGENT,
+};
+
+/* has_offer: a request offers h2c, in the line that begins offer_at bytes behind the first line. */
 struct http_fields {
 	struct bytes host, length_text, coding, content_type, agent, upgrade;
-	bool has_host, has_length, has_coding, has_content_type, has_upgrade;
+	bool has_host, has_length, has_coding, has_content_type, has_upgrade, has_offer;
 	uint64_t length;
+	size_t offer_at;
 };
 
 /* mark: what an earlier call left of the same text, else zero; as after DIS_DONE. */
@@ -73,6 +88,13 @@ const char *http_parse_request_line(struct bytes line, struct http_request_line 
 const char *http_parse_status_line(struct bytes line, struct bytes *status, bool *is_1_1);
 const char *http_parse_fields(struct bytes lines, enum http_part part, bool is_1_1,
 			      struct http_fields *out);
+/* From out->method and out->target. */
+const char *http_parse_target(struct http_request_line *out);
+/* is_twisted: the name is another, which gateways take for this one. */
+enum http_field http_field_of(struct bytes name, bool *is_twisted);
+/* One field, whose value is text without blanks around it. */
+const char *http_take_field(struct http_fields *f, enum http_part part, enum http_field id,
+			    struct bytes value);
 const char *http_parse_host(struct bytes text, struct http_host *out);
 /* The same for one line of at most HTTP_CHUNK_LINE_MAX bytes, the first `lead` of which are the
  * CRLF of the chunk before it, and right. */
@@ -80,6 +102,9 @@ struct http_scan http_scan_chunk_line(struct bytes in, size_t lead, struct http_
 /* The line without its CRLF. */
 const char *http_parse_chunk_line(struct bytes line, uint64_t *size);
 bool http_is_token_byte(uint8_t c);
+bool http_is_token(struct bytes b);
+/* Of values and reasons: HTAB, blank, visible, and bytes above ASCII. */
+bool http_is_text(struct bytes b);
 bool http_is_known_method(struct bytes method);
 /* Without blanks and tabs around it. */
 struct bytes http_trim(struct bytes b);

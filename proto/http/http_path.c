@@ -110,7 +110,7 @@ static void close_from(struct http_readings *r, size_t first)
 			add_reading(r, steps[j], r->v[i]);
 }
 
-static bool is_plain(struct bytes path)
+bool http_path_is_plain(struct bytes path)
 {
 	for (size_t i = 0; i < path.n; i++) {
 		const uint8_t c = path.p[i], next = i + 1 < path.n ? path.p[i + 1] : 'x';
@@ -126,7 +126,7 @@ void http_path_readings(struct http_readings *r, struct bytes path)
 	r->v[0] = path;
 	r->used = 0;
 	r->is_partial = false;
-	if (is_plain(path) || path.p[0] != '/')
+	if (http_path_is_plain(path) || path.p[0] != '/')
 		return;
 	close_from(r, 0);
 	const size_t n_undecoded = r->n;

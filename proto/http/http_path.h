@@ -28,6 +28,9 @@ struct http_readings {
 /* `path` begins with '/', or is "*"; its escapes are valid. */
 void http_path_readings(struct http_readings *r, struct bytes path);
 
+/* Has it one reading only? */
+bool http_path_is_plain(struct bytes path);
+
 /* The value of a hex digit, or -1. */
 int http_hex(uint8_t c);
 
