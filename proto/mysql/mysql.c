@@ -17,6 +17,8 @@ static struct dis_result from_client(struct mysql_state *st, struct bytes in,
 		return mysql_refuse(DIS_NOT_MINE, "the client speaks before the server");
 	if (st->phase == PHASE_CLOSED)
 		return mysql_malformed("the client speaks after the end");
+	if (st->phase == PHASE_TLS)
+		return mysql_tls(st, in, sink);
 	if (st->is_streaming && st->left)
 		return mysql_statement_go_on(st, in, sink);
 	if (in.n < MYSQL_HEADER)
@@ -35,6 +37,8 @@ static struct dis_result from_server(struct mysql_state *st, struct bytes in,
 {
 	if (st->phase == PHASE_START)
 		return mysql_greeting(st, in, sink);
+	if (st->phase == PHASE_TLS)
+		return mysql_malformed("the server speaks before the client's hello");
 	if (in.n <= MYSQL_HEADER && !st->is_reply_long)
 		return mysql_more(MYSQL_HEADER + 1);
 	if (in.n < MYSQL_HEADER)

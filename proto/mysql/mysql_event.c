@@ -107,6 +107,8 @@ const struct dis_field mysql_fields[N_FIELDS] = {
 	[F_ERROR] = {.name = "error", .type = DIS_NUMBER},
 	[F_ROWS] = {.name = "rows", .type = DIS_NUMBER},
 	[F_OPAQUE] = {.name = "opaque"},
+	[F_SNI] = {.name = "sni"},
+	[F_JA4] = {.name = "ja4"},
 };
 
 const char *mysql_command_word(enum mysql_command command)

@@ -7,6 +7,9 @@
  */
 #include "mysql/mysql_state.h"
 
+#include "tls/tls_inside.h"
+#include "tls/tls_ja4.h"
+
 enum {
 	GREETING_MIN = 40, /* protocol 10 with the second half of its capabilities */
 	GREETING_MAX = 1024,
@@ -278,13 +281,32 @@ static void emit_session(const struct dis_sink *sink, struct bytes user, struct 
 	mysql_emit(sink, DIS_SESSION, &d);
 }
 
+/* The client goes on at once. Its hello comes first, or TLS is only said. */
 static struct dis_result to_tls(struct mysql_state *st, const struct dis_sink *sink)
 {
 	struct mysql_draft d = {.n = 0};
 	mysql_put_word(&d, F_OPAQUE, "tls");
 	mysql_emit(sink, DIS_OPAQUE, &d);
+	st->phase = PHASE_TLS;
+	return mysql_done(MYSQL_HEADER + SSL_REQUEST, 0);
+}
+
+struct dis_result mysql_tls(struct mysql_state *st, struct bytes in, const struct dis_sink *sink)
+{
+	struct mysql_draft d = {.n = 0};
+	struct tls_client_hello hello;
+	char ja4[TLS_JA4_SIZE];
+	struct dis_result r = tls_read_inside(in, &hello);
+	if (r.status != DIS_DONE)
+		return r;
+	tls_put_ja4(&hello, TLS_OVER_TCP, ja4);
+	mysql_put_word(&d, F_OPAQUE, "tls");
+	mysql_put_text(&d, F_SNI, bytes_of(hello.sni, hello.sni_n));
+	mysql_put_text(&d, F_JA4, bytes_of(ja4, sizeof ja4));
+	mysql_emit(sink, DIS_OPAQUE, &d);
 	st->phase = PHASE_CLOSED;
-	return (struct dis_result){.status = DIS_STOPPED, .consumed = MYSQL_HEADER + SSL_REQUEST};
+	r.status = DIS_STOPPED;
+	return r;
 }
 
 /* What the beginning of a login gives away, so that nothing else is long enough to be let through.

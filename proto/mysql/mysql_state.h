@@ -89,6 +89,8 @@ enum mysql_field {
 	F_ERROR,
 	F_ROWS,
 	F_OPAQUE,
+	F_SNI,
+	F_JA4,
 	N_FIELDS,
 };
 
@@ -126,7 +128,7 @@ struct mysql_prepared {
 	uint8_t is_used, is_ready, is_unproven, verb;
 };
 
-enum mysql_phase { PHASE_START, PHASE_GREETED, PHASE_OPEN, PHASE_CLOSED };
+enum mysql_phase { PHASE_START, PHASE_GREETED, PHASE_TLS, PHASE_OPEN, PHASE_CLOSED };
 
 struct mysql_state {
 	uint8_t phase;
@@ -247,6 +249,8 @@ struct dis_result mysql_greeting(struct mysql_state *st, struct bytes in,
 				 const struct dis_sink *sink);
 struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
 				  const struct dis_sink *sink);
+/* What the client says once TLS was agreed on: its hello. */
+struct dis_result mysql_tls(struct mysql_state *st, struct bytes in, const struct dis_sink *sink);
 struct dis_result mysql_auth_from_client(struct mysql_state *st, struct bytes in);
 /* Of a body that is COM_CHANGE_USER's, behind the command byte; NULL or why it is refused. */
 const char *mysql_change_user(struct mysql_state *st, struct bytes body);

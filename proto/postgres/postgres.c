@@ -19,6 +19,8 @@ static struct dis_result from_client(struct postgres_state *st, struct bytes in,
 	case PHASE_WAIT_TLS:
 	case PHASE_WAIT_GSS:
 		return postgres_malformed("bytes behind a request for encryption");
+	case PHASE_TLS:
+		return postgres_tls(st, in, sink);
 	case PHASE_LOGIN:
 	case PHASE_OPEN:
 		break;
@@ -43,6 +45,8 @@ static struct dis_result from_server(struct postgres_state *st, struct bytes in,
 	case PHASE_WAIT_TLS:
 	case PHASE_WAIT_GSS:
 		return postgres_answer(st, in, sink);
+	case PHASE_TLS:
+		return postgres_malformed("the server speaks before the client's hello");
 	case PHASE_LOGIN:
 	case PHASE_OPEN:
 	case PHASE_CLOSED:

@@ -49,6 +49,8 @@ const struct dis_field postgres_fields[N_FIELDS] = {
 	[F_ERROR] = {.name = "error"},
 	[F_ROWS] = {.name = "rows", .type = DIS_NUMBER},
 	[F_OPAQUE] = {.name = "opaque"},
+	[F_SNI] = {.name = "sni"},
+	[F_JA4] = {.name = "ja4"},
 };
 
 /* ---------------------------------------------------------------- values */

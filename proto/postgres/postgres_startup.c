@@ -8,6 +8,9 @@
  */
 #include "postgres/postgres_state.h"
 
+#include "tls/tls_inside.h"
+#include "tls/tls_ja4.h"
+
 enum {
 	CODE_CANCEL = 80877102,
 	CODE_TLS = 80877103,
@@ -275,6 +278,27 @@ struct dis_result postgres_answer(struct postgres_state *st, struct bytes in,
 	struct postgres_draft d = {.n = 0};
 	postgres_put_word(&d, F_OPAQUE, is_tls ? "tls" : "gss");
 	postgres_emit(sink, DIS_OPAQUE, &d);
+	st->phase = is_tls ? PHASE_TLS : PHASE_CLOSED;
+	return (struct dis_result){.status = is_tls ? DIS_DONE : DIS_STOPPED, .consumed = 1};
+}
+
+/* ---------------------------------------------------------------- TLS was agreed on */
+
+struct dis_result postgres_tls(struct postgres_state *st, struct bytes in,
+			       const struct dis_sink *sink)
+{
+	struct postgres_draft d = {.n = 0};
+	struct tls_client_hello hello;
+	char ja4[TLS_JA4_SIZE];
+	struct dis_result r = tls_read_inside(in, &hello);
+	if (r.status != DIS_DONE)
+		return r;
+	tls_put_ja4(&hello, TLS_OVER_TCP, ja4);
+	postgres_put_word(&d, F_OPAQUE, "tls");
+	postgres_put_text(&d, F_SNI, bytes_of(hello.sni, hello.sni_n));
+	postgres_put_text(&d, F_JA4, bytes_of(ja4, sizeof ja4));
+	postgres_emit(sink, DIS_OPAQUE, &d);
 	st->phase = PHASE_CLOSED;
-	return (struct dis_result){.status = DIS_STOPPED, .consumed = 1};
+	r.status = DIS_STOPPED;
+	return r;
 }

@@ -46,6 +46,8 @@ enum postgres_field {
 	F_ERROR,
 	F_ROWS,
 	F_OPAQUE,
+	F_SNI,
+	F_JA4,
 	N_FIELDS,
 };
 
@@ -53,6 +55,7 @@ enum postgres_phase {
 	PHASE_START,
 	PHASE_WAIT_TLS, /* for the server's one byte */
 	PHASE_WAIT_GSS,
+	PHASE_TLS,   /* for the client's hello */
 	PHASE_AGAIN, /* it was N */
 	PHASE_LOGIN, /* until the server is ready */
 	PHASE_OPEN,
@@ -206,6 +209,9 @@ void postgres_emit(const struct dis_sink *sink, enum dis_kind kind, const struct
 
 struct dis_result postgres_startup(struct postgres_state *st, struct bytes in,
 				   const struct dis_sink *sink);
+/* What the client says once TLS was agreed on: its hello. */
+struct dis_result postgres_tls(struct postgres_state *st, struct bytes in,
+			       const struct dis_sink *sink);
 struct dis_result postgres_answer(struct postgres_state *st, struct bytes in,
 				  const struct dis_sink *sink);
 /* More schemas that may be searched: those that s names. */

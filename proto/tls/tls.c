@@ -15,8 +15,7 @@
  * as another name, and the hello after a retry request offers what was judged. tls.md says what is
  * refused and why.
  */
-#include "tls/tls_hello.h"
-#include "tls/tls_ja4.h"
+#include "tls/tls_event.h"
 #include "tls/tls_record.h"
 #include "tls/tls_sha256.h"
 
@@ -42,51 +41,7 @@ struct tls_state {
 	uint16_t version;
 };
 
-enum field {
-	F_SNI,
-	F_ALPN,
-	F_VERSION,
-	F_JA4,
-	F_ECH,
-	F_EARLY_DATA,
-	F_CIPHER,
-	F_RETRY,
-	F_ALERT,
-	F_OPAQUE,
-	N_FIELDS,
-};
-
-/* As other writers of such records spell them. */
-static const char *const version_names[] = {"SSLv3", "TLSv1", "TLS 1.1", "TLS 1.2", "TLS 1.3"};
-static const char *const version_words[] = {"sslv3",   "tlsv1",	  "tls 1.1",
-					    "tls 1.2", "tls 1.3", NULL};
-static const char *const version_1_0[] = {"tlsv1", NULL};
-static const char *const version_1_1[] = {"tls 1.1", NULL};
-static const char *const version_1_2[] = {"tls 1.2", NULL};
-static const char *const version_1_3[] = {"tls 1.3", NULL};
-static const struct dis_group version_groups[] = {
-	{"1.0", version_1_0}, {"1.1", version_1_1}, {"1.2", version_1_2},
-	{"1.3", version_1_3}, {NULL, NULL},
-};
-
-static const struct dis_field tls_fields[N_FIELDS] = {
-	[F_SNI] = {.name = "sni", .key = "sni", .match = DIS_MATCH_NOCASE},
-	[F_ALPN] = {.name = "alpn", .key = "alpn", .match = DIS_MATCH_GLOB, .is_list = true},
-	[F_VERSION] = {.name = "version",
-		       .key = "versions",
-		       .match = DIS_MATCH_WORD,
-		       .words = version_words,
-		       .groups = version_groups},
-	[F_JA4] = {.name = "ja4", .key = "ja4", .match = DIS_MATCH_GLOB},
-	[F_ECH] = {.name = "ech", .key = "ech", .type = DIS_NUMBER},
-	[F_EARLY_DATA] = {.name = "early_data", .key = "early_data", .type = DIS_NUMBER},
-	[F_CIPHER] = {.name = "cipher"},
-	[F_RETRY] = {.name = "hello_retry", .type = DIS_NUMBER},
-	[F_ALERT] = {.name = "alert", .type = DIS_NUMBER},
-	[F_OPAQUE] = {.name = "opaque"},
-};
-
-/* ---------------------------------------------------------------- results and events */
+/* ---------------------------------------------------------------- results */
 
 static struct dis_result refuse(enum dis_status status, const char *why)
 {
@@ -106,90 +61,6 @@ static struct dis_result more(size_t want)
 static struct dis_result done(size_t consumed)
 {
 	return (struct dis_result){.status = DIS_DONE, .consumed = consumed};
-}
-
-enum { CODE_TEXT = 6 }; /* 0x1301 */
-
-/* The values of one event while it is put together, and the texts that are made for it. */
-struct draft {
-	struct dis_value v[TLS_ALPN_MAX + N_FIELDS];
-	size_t n;
-	uint32_t flags;
-	char ja4[TLS_JA4_SIZE], version[CODE_TEXT], cipher[CODE_TEXT];
-};
-
-_Static_assert(TLS_ALPN_MAX + N_FIELDS <= DIS_VALUES_MAX, "an event holds every protocol");
-
-static void draft_init(struct draft *d)
-{
-	d->n = 0;
-	d->flags = 0;
-}
-
-static void put_text(struct draft *d, enum field field, struct bytes text)
-{
-	if (text.n)
-		d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .text = text};
-}
-
-static void put_number(struct draft *d, enum field field, uint64_t number)
-{
-	d->v[d->n++] = (struct dis_value){.field = (uint16_t)field, .number = number};
-}
-
-static void put_code(struct draft *d, enum field field, uint16_t code, char text[CODE_TEXT])
-{
-	static const char hex[] = "0123456789abcdef";
-	text[0] = '0';
-	text[1] = 'x';
-	for (size_t i = 0; i < 4; i++)
-		text[2 + i] = hex[code >> (12 - 4 * i) & 15];
-	put_text(d, field, bytes_of(text, CODE_TEXT));
-}
-
-static void put_version(struct draft *d, uint16_t version)
-{
-	if (version >= TLS_SSL3 && version <= TLS_1_3)
-		put_text(d, F_VERSION, bytes_str(version_names[version - TLS_SSL3]));
-	else
-		put_code(d, F_VERSION, version, d->version);
-}
-
-/* GREASE is left out: no server chooses it, and a rule should not have to name it. */
-static void put_protocols(struct draft *d, struct bytes list)
-{
-	for (size_t n = 0; list.n > 0; n++) {
-		const struct bytes protocol = tls_next_protocol(&list);
-		if (tls_is_grease_protocol(protocol))
-			continue;
-		if (n >= TLS_ALPN_MAX) {
-			d->flags |= DIS_UNPROVEN;
-			return;
-		}
-		put_text(d, F_ALPN, protocol);
-	}
-}
-
-static void emit(const struct dis_sink *sink, enum dis_kind kind, const struct draft *d)
-{
-	const struct dis_event e = {
-		.kind = kind, .flags = d->flags, .values = d->v, .n_values = d->n};
-	sink->event(sink->ctx, &e);
-}
-
-static void emit_request(const struct tls_client_hello *h, const struct dis_sink *sink)
-{
-	struct draft d;
-	draft_init(&d);
-	put_text(&d, F_SNI, bytes_of(h->sni, h->sni_n));
-	put_protocols(&d, h->alpn);
-	if (h->highest_known)
-		put_version(&d, h->highest_known);
-	tls_put_ja4(h, d.ja4);
-	put_text(&d, F_JA4, bytes_of(d.ja4, sizeof d.ja4));
-	put_number(&d, F_ECH, h->has_ech);
-	put_number(&d, F_EARLY_DATA, h->has_early_data);
-	emit(sink, DIS_REQUEST, &d);
 }
 
 /* ---------------------------------------------------------------- claim */
@@ -214,7 +85,7 @@ static enum dis_status is_ssl2(struct bytes in)
 static void claim(struct tls_state *st, const struct dis_sink *sink)
 {
 	st->is_claimed = 1;
-	emit(sink, DIS_CLAIM, &(struct draft){.n = 0});
+	tls_emit_claim(sink);
 }
 
 static struct dis_result claim_ssl2(struct tls_state *st, struct bytes in,
@@ -300,7 +171,7 @@ static struct dis_result take_client_hello(struct tls_state *st, struct bytes in
 	why = st->phase == PHASE_RETRY ? check_second(st, &hello) : NULL;
 	if (why)
 		return malformed(why);
-	emit_request(&hello, sink);
+	tls_emit_request(&hello, TLS_OVER_TCP, sink);
 	note_hello(st, &hello);
 	return done(scan.end);
 }
@@ -319,12 +190,8 @@ static struct dis_result take_alert(struct tls_state *st, enum dis_dir dir, stru
 	if (st->n_alerts[dir] == ALERTS_MAX)
 		return malformed("too many alerts");
 	st->n_alerts[dir]++;
-	if (dir == DIS_TO_CLIENT) {
-		struct draft d;
-		draft_init(&d);
-		put_number(&d, F_ALERT, description);
-		emit(sink, DIS_REPLY, &d);
-	}
+	if (dir == DIS_TO_CLIENT)
+		tls_emit_alert(description, sink);
 	return done(TLS_RECORD_HEADER + ALERT_SIZE);
 }
 
@@ -387,27 +254,6 @@ static struct dis_result from_client(struct tls_state *st, struct bytes in,
 
 /* ---------------------------------------------------------------- the server's answer */
 
-static void emit_choice(const struct tls_state *st, const struct tls_server_hello *h,
-			const struct dis_sink *sink)
-{
-	struct draft d;
-	draft_init(&d);
-	put_text(&d, F_SNI, bytes_of(st->sni, st->sni_n));
-	put_text(&d, F_ALPN, h->alpn);
-	put_version(&d, h->version);
-	put_code(&d, F_CIPHER, h->cipher, d.cipher);
-	if (h->is_retry)
-		put_number(&d, F_RETRY, 1);
-	emit(sink, DIS_REPLY, &d);
-	if (h->is_retry)
-		return;
-	draft_init(&d);
-	put_text(&d, F_SNI, bytes_of(st->sni, st->sni_n));
-	put_version(&d, h->version);
-	put_text(&d, F_OPAQUE, bytes_str("tls"));
-	emit(sink, DIS_OPAQUE, &d);
-}
-
 static const char *check_retry(const struct tls_state *st, const struct tls_scan *scan)
 {
 	if (st->has_retried)
@@ -430,7 +276,7 @@ static struct dis_result take_server_hello(struct tls_state *st, struct bytes in
 		why = check_retry(st, &scan);
 	if (why)
 		return malformed(why);
-	emit_choice(st, &hello, sink);
+	tls_emit_choice(bytes_of(st->sni, st->sni_n), &hello, "tls", sink);
 	st->phase = hello.is_retry ? PHASE_RETRY : PHASE_OPAQUE;
 	struct dis_result r = done(scan.end);
 	r.status = hello.is_retry ? DIS_DONE : DIS_STOPPED;
@@ -455,7 +301,7 @@ static struct dis_result tls_feed(void *state, uint8_t ip_proto, enum dis_dir di
 	return dir == DIS_TO_SERVER ? from_client(st, in, sink) : from_server(st, in, sink);
 }
 
-/* ---------------------------------------------------------------- refusals and policy tests */
+/* ---------------------------------------------------------------- refusals */
 
 /* A fatal alert in clear: the client still waits for the server's hello, or for its second one. */
 static size_t tls_refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
@@ -472,22 +318,6 @@ static size_t tls_refuse(const void *state, uint8_t ip_proto, struct bytes unit,
 	return sizeof alert;
 }
 
-/* "example.com" or "SNI example.com". */
-static bool tls_say(struct bytes text, const struct dis_sink *sink)
-{
-	uint8_t name[TLS_NAME_MAX];
-	size_t n;
-	if (bytes_is_nocase(bytes_slice(text, 0, 4), "sni "))
-		text = bytes_from(text, 4);
-	if (tls_put_name(text, name, &n))
-		return false;
-	struct draft d;
-	draft_init(&d);
-	put_text(&d, F_SNI, bytes_of(name, n));
-	emit(sink, DIS_REQUEST, &d);
-	return true;
-}
-
 extern const struct dissector tls_dissector; /* named in proto/table.c */
 
 const struct dissector tls_dissector = {
@@ -498,7 +328,7 @@ const struct dissector tls_dissector = {
 	.max_unit = TLS_UNIT_MAX,
 	.is_sealed = true,
 	.fields = tls_fields,
-	.n_fields = N_FIELDS,
+	.n_fields = TLS_N_FIELDS,
 	.feed = tls_feed,
 	.refuse = tls_refuse,
 	.say = tls_say,

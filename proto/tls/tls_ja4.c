@@ -106,9 +106,10 @@ static void put_extensions(const struct tls_client_hello *h, char out[DIGITS])
 	end_list(&l, out);
 }
 
-void tls_put_ja4(const struct tls_client_hello *h, char out[TLS_JA4_SIZE])
+void tls_put_ja4(const struct tls_client_hello *h, enum tls_transport transport,
+		 char out[TLS_JA4_SIZE])
 {
-	out[0] = 't';
+	out[0] = transport == TLS_OVER_QUIC ? 'q' : 't';
 	memcpy(out + 1, version_code(h->highest), 2);
 	out[3] = h->has_sni ? 'd' : 'i';
 	put_count(out + 4, count_real(h->ciphers, h->n_ciphers));

@@ -10,7 +10,7 @@
  *	| | | counts of ciphers and extensions, at most 99
  *	| | d: with a server name, i: without
  *	| highest version
- *	over TCP
+ *	over TCP; q: over QUIC
  */
 #ifndef TLS_JA4_H
 #define TLS_JA4_H
@@ -19,6 +19,9 @@
 
 enum { TLS_JA4_SIZE = 36 };
 
-void tls_put_ja4(const struct tls_client_hello *hello, char out[TLS_JA4_SIZE]);
+enum tls_transport { TLS_OVER_TCP, TLS_OVER_QUIC };
+
+void tls_put_ja4(const struct tls_client_hello *hello, enum tls_transport transport,
+		 char out[TLS_JA4_SIZE]);
 
 #endif

@@ -57,11 +57,18 @@ static void refuse_new(struct turn *t, struct flow *f)
 	flow_remove(&t->w->shard, f);
 }
 
+/* A server's answer to an opening that was judged: it can only say less of itself. */
+static bool answers_opening(const struct turn *t, const struct flow *f)
+{
+	return t->dir == 1 && f->phase == FLOW_INSPECTING && dissectors[f->app]->is_sealed &&
+	       f->half[0].is_proven;
+}
+
 /* A bundle is judged as one and received as many: what hides in its middle would be a datagram of
  * its own. */
 enum inspect_status opening_datagram(struct turn *t, struct flow *f)
 {
-	if (t->cp->is_bundle)
+	if (t->cp->is_bundle && !answers_opening(t, f))
 		return inspect_give_up(&t->w->inspect, f, REASON_INVALID);
 	return inspect_datagram(&t->w->inspect, f, t->dir, t->p.data);
 }

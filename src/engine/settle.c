@@ -109,6 +109,13 @@ void pass_alone(struct turn *t, struct flow *flow)
 	answer_accept(t, flow);
 }
 
+/* Datagrams that open a connection before its first unit is judged, as parts of one hello do. */
+static bool opens_in_pieces(const struct flow *flow)
+{
+	return flow->phase == FLOW_INSPECTING && flow->is_enforced &&
+	       dissectors[flow->app]->is_sealed && !flow->half[0].is_proven;
+}
+
 /* The claim of one side says nothing of the other: its first unit is held until it is whole and
  * judged, or so long that its beginning is proof enough. */
 static bool side_may_pass(const struct flow *flow, unsigned side)
@@ -116,6 +123,8 @@ static bool side_may_pass(const struct flow *flow, unsigned side)
 	const struct half *h = &flow->half[side];
 	if (flow->is_parting && side == 0)
 		return false;
+	if (flow->ip_proto == IPPROTO_UDP)
+		return side != 0 || !opens_in_pieces(flow);
 	bool proves_itself = flow->phase == FLOW_INSPECTING && flow->is_enforced && h->is_tracked &&
 			     !h->is_blind && !h->is_proven && h->skip == 0;
 	uint32_t n = h->next - h->fed;
@@ -238,10 +247,14 @@ static void wait(struct turn *t, struct worker *w, struct flow *flow)
 }
 
 /* A datagram is judged by itself: its socket may go on to ask for what is allowed, and a forged
- * answer must not end it. */
-static void deny_datagram(struct turn *t, struct worker *w)
+ * answer must not end it. What is held are parts of the same unit. */
+static void deny_datagram(struct turn *t, struct worker *w, struct flow *flow)
 {
 	counter_inc(w->setup.counters, COUNTER_REFUSED);
+	if (t->dir == 0 && flow->n_held > 0) {
+		held_discard(w, flow);
+		flow->deadline_ns = 0;
+	}
 	if (t->dir == 0)
 		refuse_datagram(t);
 	answer_drop(t);
@@ -265,7 +278,7 @@ void settle(struct turn *t, struct worker *w, struct flow *flow, enum inspect_st
 	case INSPECT_DENY:
 		if (t && !t->is_answered && flow->ip_proto == IPPROTO_UDP &&
 		    flow->phase == FLOW_INSPECTING)
-			deny_datagram(t, w);
+			deny_datagram(t, w, flow);
 		else
 			deny(t, w, flow);
 		return;

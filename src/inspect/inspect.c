@@ -16,7 +16,8 @@ struct call {
 	struct inspect *in;
 	struct flow *flow;
 	unsigned dir;
-	bool has_judged, is_denied, is_late_edit;
+	bool has_judged, has_judged_unit, is_denied, is_late_edit;
+	bool says_opaque;
 	struct policy_decision decision; /* the denial, or the last decision */
 };
 
@@ -105,6 +106,8 @@ static void feed_event(void *ctx, const struct dis_event *event)
 	struct policy_decision d;
 	policy_decide_event(c->in->image, &f->subject, &f->candidates, f->app, event, &d);
 	c->has_judged = true;
+	c->has_judged_unit |= event->kind != DIS_CLAIM;
+	c->says_opaque |= event->kind == DIS_OPAQUE;
 	c->decision = d;
 	if (event->kind == DIS_CLAIM && d.verdict != VERDICT_DENY)
 		return;
@@ -178,12 +181,14 @@ static enum inspect_status malformed(struct inspect *in, struct flow *f, unsigne
 	return connection_fails(in, f, REASON_WRONG_PROTOCOL, dissectors[found]->name, why);
 }
 
-/* After a unit: can anything still change the verdict? */
+/* After a unit: can anything still change the verdict? Where what follows was said to be opaque but
+ * the dissector goes on, it looks whether that is so. */
 static enum inspect_status after_unit(const struct call *c)
 {
 	if (c->is_denied)
 		return INSPECT_DENY;
-	bool final = c->has_judged && c->decision.verdict == VERDICT_ALLOW && c->decision.is_final;
+	bool final = c->has_judged && !c->says_opaque && c->decision.verdict == VERDICT_ALLOW &&
+		     c->decision.is_final;
 	return final ? INSPECT_FINAL : INSPECT_PASS;
 }
 
@@ -355,7 +360,7 @@ static enum inspect_status identify(struct inspect *in, struct flow *f, unsigned
 		app = probe_set(in, f, &f->apps, dir, slice);
 	}
 	if (app != POLICY_APP_NONE) {
-		f->half[dir].is_proven = true;
+		f->half[dir].is_proven = f->ip_proto == IPPROTO_TCP;
 		if (!claim(in, f, app))
 			return connection_fails(in, f, REASON_MEMORY, NULL,
 						"no room for another dissector state");
@@ -390,6 +395,40 @@ enum inspect_status inspect_stream(struct inspect *in, struct flow *f, unsigned 
 	return feed_stream(in, f, dir);
 }
 
+/* What is denied never comes to its receiver: the state is as if it had never been sent. */
+static struct call call_with_datagram(struct inspect *in, struct flow *f, unsigned dir,
+				      struct bytes datagram, struct dis_result *r)
+{
+	void *state = flow_session(in->shard, f);
+	const size_t n = flow_dissector(f)->state_size;
+	memcpy(in->probe_state, state, n);
+	struct call c = call_dissector(in, f, dir, datagram, r);
+	if (!c.is_denied)
+		return c;
+	refuse_unit(&c, datagram, r);
+	memcpy(state, in->probe_state, n);
+	return c;
+}
+
+static enum inspect_status feed_datagram(struct inspect *in, struct flow *f, unsigned dir,
+					 struct bytes datagram)
+{
+	struct dis_result r;
+	struct call c = call_with_datagram(in, f, dir, datagram, &r);
+	if (c.is_denied)
+		return INSPECT_DENY;
+	if (r.status == DIS_STOPPED) {
+		f->pass_reason = REASON_OPAQUE;
+		return INSPECT_FINAL;
+	}
+	if (r.status != DIS_DONE || r.consumed != datagram.n)
+		return connection_fails(in, f,
+					r.status == DIS_LIMIT ? REASON_LIMIT : REASON_MALFORMED,
+					NULL, r.why);
+	f->half[dir].is_proven |= c.has_judged_unit;
+	return after_unit(&c);
+}
+
 enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigned dir,
 				     struct bytes datagram)
 {
@@ -399,21 +438,7 @@ enum inspect_status inspect_datagram(struct inspect *in, struct flow *f, unsigne
 			return status == INSPECT_WAIT ? not_what_was_allowed(in, f, dir, datagram)
 						      : status;
 	}
-	struct dis_result r;
-	struct call c = call_dissector(in, f, dir, datagram, &r);
-	if (c.is_denied) {
-		refuse_unit(&c, datagram, &r);
-		return INSPECT_DENY;
-	}
-	if (r.status == DIS_STOPPED) {
-		f->pass_reason = REASON_OPAQUE;
-		return INSPECT_FINAL;
-	}
-	if (r.status != DIS_DONE || r.consumed != datagram.n)
-		return connection_fails(in, f,
-					r.status == DIS_LIMIT ? REASON_LIMIT : REASON_MALFORMED,
-					NULL, r.why);
-	return after_unit(&c);
+	return feed_datagram(in, f, dir, datagram);
 }
 
 enum inspect_status inspect_give_up(struct inspect *in, struct flow *f, enum reason reason)

@@ -171,6 +171,11 @@ uint64_t app_set(uint8_t app)
 	return set;
 }
 
+static bool speaks_over(const struct dissector *d, uint8_t ip_proto)
+{
+	return d->ip_protos[0] == ip_proto || d->ip_protos[1] == ip_proto;
+}
+
 bool app_uses(uint8_t app, uint8_t ip_proto)
 {
 	switch (app) {
@@ -183,7 +188,8 @@ bool app_uses(uint8_t app, uint8_t ip_proto)
 	case APP_ICMP:
 		return ip_proto == IPPROTO_ICMP || ip_proto == IPPROTO_ICMPV6;
 	}
-	return app < n_dissectors && ip_proto != 0 &&
-	       (dissectors[app]->ip_protos[0] == ip_proto ||
-		dissectors[app]->ip_protos[1] == ip_proto);
+	for (uint64_t set = ip_proto ? app_set(app) : 0; set; set &= set - 1)
+		if (speaks_over(dissectors[__builtin_ctzll(set)], ip_proto))
+			return true;
+	return false;
 }
