@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From proofs to a dissector. The first side that proves the protocol claims the connection; when
+ * the other side has proven it too, or has nothing to prove it by, the rest is opaque:
+ *
+ *	nobody --first side proves--> claimed --other side proves--> stopped
+ *	                                      --other side cannot--> malformed
+ *
+ * With the claim comes a fact about the connection that has no values: it lets what was said pass
+ *and keeps the verdict open until the other side has spoken. Whatever the proven side says until
+ *then passes: it is what it said it is.
+ */
+#include "ident/ident.h"
+
+enum { F_OPAQUE };
+
+const struct dis_field ident_fields[] = {[F_OPAQUE] = {.name = "opaque"}};
+
+/* ---------------------------------------------------------------- the conversation */
+
+static struct dis_result refuse(const struct ident_state *st, const char *why)
+{
+	return (struct dis_result){.status = st->is_claimed ? DIS_MALFORMED : DIS_NOT_MINE,
+				   .why = why};
+}
+
+static void emit_opaque(const struct dis_sink *sink)
+{
+	const struct dis_value v = {.field = F_OPAQUE, .text = bytes_str("unread")};
+	const struct dis_event e = {.kind = DIS_OPAQUE, .values = &v, .n_values = 1};
+	sink->event(sink->ctx, &e);
+}
+
+static struct dis_result prove(struct ident_state *st, enum dis_dir dir, bool is_last, size_t n,
+			       const struct dis_sink *sink)
+{
+	if (!st->is_claimed)
+		sink->event(sink->ctx, &(struct dis_event){.kind = DIS_CLAIM});
+	st->is_claimed = st->is_proven[dir] = 1;
+	if (is_last)
+		emit_opaque(sink);
+	else
+		sink->event(sink->ctx, &(struct dis_event){.kind = DIS_SESSION});
+	return (struct dis_result){.status = is_last ? DIS_STOPPED : DIS_DONE, .consumed = n};
+}
+
+static bool may_speak(const struct ident *id, const struct ident_state *st, enum dis_dir dir)
+{
+	if (st->is_claimed || id->opener == IDENT_EITHER)
+		return true;
+	return id->opener == (dir == DIS_TO_SERVER ? IDENT_CLIENT : IDENT_SERVER);
+}
+
+struct dis_result ident_feed(const struct ident *id, struct ident_state *st, uint8_t ip_proto,
+			     enum dis_dir dir, struct bytes in, const struct dis_sink *sink)
+{
+	ident_proof *const *proofs = ip_proto == IDENT_UDP ? id->udp : id->tcp;
+	const bool is_stream = ip_proto == IDENT_TCP;
+	struct reader r = reader_of(is_stream ? bytes_slice(in, 0, IDENT_UNIT_MAX) : in);
+	if (in.n == 0 || !may_speak(id, st, dir) || (!st->is_claimed && !proofs[dir]))
+		return refuse(st, "the other side speaks first");
+	if (st->is_proven[dir])
+		return (struct dis_result){.status = DIS_DONE, .consumed = in.n};
+	if (proofs[dir])
+		proofs[dir](&r);
+	if (!r.bad && r.missing && is_stream && in.n + r.missing <= IDENT_UNIT_MAX)
+		return (struct dis_result){.status = DIS_MORE, .want = in.n + r.missing};
+	if (!reader_ok(&r))
+		return refuse(st, st->is_claimed ? "no answer of this protocol" : "not this one");
+	return prove(st, dir, st->is_proven[!dir] || !proofs[!dir], in.n, sink);
+}
+
+/* ---------------------------------------------------------------- bytes */
+
+void ident_check(struct reader *r, bool holds)
+{
+	if (!holds)
+		read_fail(r);
+}
+
+void ident_bytes(struct reader *r, struct bytes literal)
+{
+	const struct bytes there = bytes_slice(r->in, r->pos, literal.n);
+	ident_check(r, bytes_equal(there, bytes_slice(literal, 0, there.n)));
+	read_skip(r, literal.n);
+}
+
+void ident_begins(struct reader *r, const char *const *forms)
+{
+	size_t least = SIZE_MAX;
+	for (; *forms; forms++) {
+		const struct bytes form = bytes_str(*forms);
+		const struct bytes there = bytes_slice(r->in, r->pos, form.n);
+		if (!bytes_equal(there, bytes_slice(form, 0, there.n)))
+			continue;
+		least = form.n < least ? form.n : least;
+		if (there.n == form.n)
+			break;
+	}
+	ident_check(r, least != SIZE_MAX);
+	read_skip(r, least);
+}
+
+uint8_t ident_one_of(struct reader *r, struct bytes set)
+{
+	const uint8_t c = read_u8(r);
+	ident_check(r, bytes_find(set, c) < set.n);
+	return c;
+}
+
+uint8_t ident_u8(struct reader *r, uint8_t low, uint8_t high)
+{
+	const uint8_t v = read_u8(r);
+	ident_check(r, v >= low && v <= high);
+	return v;
+}
+
+uint32_t ident_u16(struct reader *r, uint32_t low, uint32_t high)
+{
+	const uint32_t v = read_u16be(r);
+	ident_check(r, v >= low && v <= high);
+	return v;
+}
+
+uint32_t ident_u32(struct reader *r, uint32_t low, uint32_t high)
+{
+	const uint32_t v = read_u32be(r);
+	ident_check(r, v >= low && v <= high);
+	return v;
+}
+
+void ident_zeroes(struct reader *r, size_t n)
+{
+	const struct bytes there = bytes_slice(r->in, r->pos, n);
+	for (size_t i = 0; i < there.n; i++)
+		ident_check(r, there.p[i] == 0);
+	read_skip(r, n);
+}
+
+void ident_end(struct reader *r)
+{
+	ident_check(r, reader_left(r) == 0);
+}
+
+/* ---------------------------------------------------------------- text */
+
+struct bytes ident_visible(struct reader *r, size_t n)
+{
+	const struct bytes there = bytes_slice(r->in, r->pos, n);
+	for (size_t i = 0; i < there.n; i++)
+		ident_check(r, there.p[i] >= ' ' && there.p[i] <= '~');
+	return read_bytes(r, n);
+}
+
+static bool is_text(uint8_t c)
+{
+	return (c >= ' ' && c != 0x7f) || c == '\t';
+}
+
+struct bytes ident_line(struct reader *r)
+{
+	const struct bytes rest = bytes_slice(r->in, r->pos, IDENT_LINE_MAX);
+	const size_t n = bytes_find(rest, '\n');
+	const bool has_cr = n > 0 && rest.p[n - 1] == '\r';
+	for (size_t i = 0; i + has_cr < n; i++)
+		ident_check(r, is_text(rest.p[i]));
+	ident_check(r, n < IDENT_LINE_MAX);
+	return bytes_slice(read_until(r, '\n'), 0, n - has_cr);
+}
+
+static bool is_letter(uint8_t c)
+{
+	return byte_lower(c) >= 'a' && byte_lower(c) <= 'z';
+}
+
+struct bytes ident_word(struct reader *r, size_t max)
+{
+	const struct bytes rest = bytes_slice(r->in, r->pos, max + 1);
+	size_t n = 0;
+	while (n < rest.n && is_letter(rest.p[n]))
+		n++;
+	if (n == rest.n && n <= max) {
+		read_skip(r, n + 1); /* the byte that ends it is missing */
+		return bytes_slice(rest, 0, 0);
+	}
+	ident_check(r, n > 0 && n <= max);
+	return read_bytes(r, n);
+}
+
+bool ident_has(const char *row, struct bytes word)
+{
+	while (*row) {
+		const size_t n = bytes_find(bytes_str(row), ' ');
+		if (bytes_equal_nocase(bytes_of(row, n), word))
+			return true;
+		row += n + (row[n] == ' ');
+	}
+	return false;
+}
+
+bool ident_finds(struct bytes text, const char *needle)
+{
+	const size_t n = strlen(needle);
+	for (size_t i = 0; i + n <= text.n; i++)
+		if (bytes_is_nocase(bytes_slice(text, i, n), needle))
+			return true;
+	return false;
+}
+
+/* ---------------------------------------------------------------- BER */
+
+enum { BER_LENGTH_MAX = 1 << 24 }; /* of what is recognised here; a datagram is far shorter */
+
+static size_t ber_length(struct reader *r)
+{
+	const uint8_t first = read_u8(r);
+	if (first < 0x80)
+		return first;
+	ident_check(r, first >= 0x81 && first <= 0x84);
+	const uint64_t n = read_be(r, first & 7);
+	ident_check(r, n <= BER_LENGTH_MAX);
+	return (size_t)n;
+}
+
+size_t ident_ber(struct reader *r, uint8_t tag)
+{
+	ident_check(r, read_u8(r) == tag);
+	return ber_length(r);
+}
+
+size_t ident_ber_any(struct reader *r, uint8_t *tag)
+{
+	*tag = read_u8(r);
+	return ber_length(r);
+}
+
+uint64_t ident_ber_number(struct reader *r, uint8_t tag)
+{
+	const size_t n = ident_ber(r, tag);
+	ident_check(r, n >= 1 && n <= 5);
+	const struct bytes digits = read_bytes(r, reader_ok(r) ? n : 0);
+	uint64_t v = 0;
+	for (size_t i = 0; i < digits.n; i++)
+		v = v << 8 | digits.p[i];
+	ident_check(r, digits.n == 0 || digits.p[0] < 0x80);
+	return v;
+}
