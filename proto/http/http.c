@@ -5,6 +5,7 @@
  *	START --head--> START       no body, or one of known length (skipped, never seen)
  *	      --head--> CHUNK --size--> NEXT --CRLF size--> NEXT ... --0--> TRAILER --lines--> START
  *	      --head--> CLOSE       replies only: the body ends with the connection
+ *	      --head--> OVER        replies only: the connection ends, nothing may follow
  *
  * A unit is a head, the line of one chunk's size, or a trailer. A request is judged at its head.
  *
@@ -19,7 +20,7 @@
  */
 #include "http_event.h"
 
-enum phase { PHASE_START, PHASE_CHUNK, PHASE_NEXT, PHASE_TRAILER, PHASE_CLOSE };
+enum phase { PHASE_START, PHASE_CHUNK, PHASE_NEXT, PHASE_TRAILER, PHASE_CLOSE, PHASE_OVER };
 enum pending { PENDING_PLAIN, PENDING_HEAD, PENDING_CONNECT, PENDING_UPGRADE };
 
 enum { HTTP_PENDING_MAX = 64, HTTP_UPGRADES_MAX = 1 };
@@ -333,22 +334,30 @@ static struct dis_result take_switch(const struct http_state *s, const struct ht
 	return stop(r, head, asked, sink);
 }
 
+/* Servers announce by 408 that they close an idle connection. It must say so: a client that goes
+ * on would take it, and what is behind it, for the answers to its next requests. */
+static struct dis_result take_farewell(struct http_state *s, const struct http_reply *r,
+				       struct bytes head, const struct dis_sink *sink)
+{
+	const bool is_last = r->fields.closes || !r->is_1_1;
+	if (!bytes_is(r->status, "408") || !is_last || r->fields.has_coding)
+		return malformed("a reply that nobody asked for");
+	http_emit_reply(r, sink);
+	s->phase[DIS_TO_CLIENT] = r->fields.has_length ? PHASE_OVER : PHASE_CLOSE;
+	return done(head.n, r->fields.length);
+}
+
 static struct dis_result take_final(struct http_state *s, const struct http_reply *r,
 				    struct bytes head, const struct dis_sink *sink)
 {
 	const bool is_asked = s->n_pending > 0;
 	const enum pending kind = is_asked ? s->pending[s->first] : PENDING_PLAIN;
-	if (!is_asked && !bytes_is(r->status, "408"))
-		return malformed("a reply that nobody asked for");
+	if (!is_asked)
+		return take_farewell(s, r, head, sink);
 	if (kind == PENDING_CONNECT && r->status.p[0] == '2')
 		return stop(r, head, bytes_str("tunnel"), sink);
 	http_emit_reply(r, sink);
 	pop_pending(s);
-	/* Servers announce by 408 that they close an idle connection. */
-	if (!is_asked) {
-		s->phase[DIS_TO_CLIENT] = PHASE_CLOSE;
-		return done(head.n, 0);
-	}
 	if (kind == PENDING_HEAD || bytes_is(r->status, "204") || bytes_is(r->status, "304"))
 		return done(head.n, 0);
 	if (r->fields.has_coding)
@@ -409,6 +418,8 @@ static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir d
 		return feed_chunk_line(s, dir, in);
 	case PHASE_TRAILER:
 		return feed_trailer(s, dir, in);
+	case PHASE_OVER:
+		return malformed("bytes behind a reply that ends the connection");
 	case PHASE_CLOSE:
 		break;
 	}

@@ -370,6 +370,8 @@ static void take_reply_field(struct http_fields *f, enum http_field id, struct b
 		(void)take_once(&f->has_upgrade, &f->upgrade, value, ""); /* the first counts */
 	if (id == HTTP_FIELD_TYPE)
 		(void)take_once(&f->has_content_type, &f->content_type, value, ""); /* likewise */
+	while (id == HTTP_FIELD_CONNECTION && value.n)
+		f->closes |= bytes_is_nocase(next_item(&value), "close");
 }
 
 const char *http_take_field(struct http_fields *f, enum http_part part, enum http_field id,

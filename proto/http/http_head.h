@@ -78,6 +78,7 @@ enum http_field {
 struct http_fields {
 	struct bytes host, length_text, coding, content_type, agent, upgrade;
 	bool has_host, has_length, has_coding, has_content_type, has_upgrade, has_offer;
+	bool closes; /* a reply says that the connection ends with it */
 	uint64_t length;
 	size_t offer_at;
 };

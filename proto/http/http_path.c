@@ -64,6 +64,22 @@ static size_t cut_params(uint8_t *out, struct bytes in)
 	return n;
 }
 
+/* As a URL relative to the server's own, "//x/y" is the path /y of the host x; libraries that
+ * resolve it so skip more slashes, too. */
+static size_t cut_authority(uint8_t *out, struct bytes in)
+{
+	size_t at = 0;
+	while (at < in.n && in.p[at] == '/')
+		at++;
+	if (at < 2)
+		at = 0;
+	while (at > 0 && at < in.n && in.p[at] != '/')
+		at++;
+	const struct bytes rest = at < in.n ? bytes_from(in, at) : bytes_str("/");
+	memcpy(out, rest.p, rest.n);
+	return rest.n;
+}
+
 /* RFC 3986 section 5.2.4; ".." above the root stays at the root. */
 static size_t remove_dots(uint8_t *out, struct bytes in)
 {
@@ -104,7 +120,8 @@ static void add_reading(struct http_readings *r, http_step *step, struct bytes f
 
 static void close_from(struct http_readings *r, size_t first)
 {
-	static http_step *const steps[] = {cut_params, fold_slashes, remove_dots, turn_backslashes};
+	static http_step *const steps[] = {cut_authority, cut_params, fold_slashes, remove_dots,
+					   turn_backslashes};
 	for (size_t i = first; i < r->n && !r->is_partial; i++)
 		for (size_t j = 0; j < sizeof steps / sizeof *steps; j++)
 			add_reading(r, steps[j], r->v[i]);
