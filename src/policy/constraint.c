@@ -258,9 +258,20 @@ static void read_item(struct loading *l, const yaml_node_t *node, void *target)
 	}
 }
 
+/* What is recognised only has nothing to constrain. */
+static bool has_constraints(uint8_t app)
+{
+	if (app_is_raw(app))
+		return false;
+	for (size_t i = 0; i < dissectors[app]->n_fields; i++)
+		if (dissectors[app]->fields[i].key)
+			return true;
+	return false;
+}
+
 bool constraints_read(struct loading *l, const yaml_node_t *node, struct rule *rule)
 {
-	if (app_is_raw(rule->app)) {
+	if (!has_constraints(rule->app)) {
 		complain_at(l, node, NULL, "`%s` has no requests to constrain: write `true`",
 			    app_name(rule->app));
 		return false;

@@ -19,7 +19,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-enum { APP_WEB, APP_SQL, APP_NAMES };
+enum { APP_WEB, APP_SQL, APP_NAMES, APP_SEALED, APP_PLAIN, APP_PLAIN2 };
 enum { WEB_METHOD, WEB_PATH, WEB_HOST, WEB_SIZE, WEB_STATUS, WEB_OPAQUE };
 enum { SQL_VERB, SQL_TABLE, SQL_USER, SQL_SAFE, SQL_OPAQUE };
 
@@ -135,8 +135,17 @@ static const struct dissector sealed = {.name = "sealed",
 					.n_fields = sizeof(names_fields) / sizeof(names_fields[0]),
 					.is_sealed = true};
 
-const struct dissector *const dissectors[] = {&web, &sql, &names, &sealed};
-const size_t n_dissectors = 4;
+/* Recognised and not read, in two forms on the wire. */
+static const struct dissector plain = {
+	.name = "plain", .object = "plain", .ip_protos = {IPPROTO_TCP}, .feed = feed_nothing};
+static const struct dissector plain2 = {.name = "plain2",
+					.object = "plain",
+					.ip_protos = {IPPROTO_TCP},
+					.variant_of = &plain,
+					.feed = feed_nothing};
+
+const struct dissector *const dissectors[] = {&web, &sql, &names, &sealed, &plain, &plain2};
+const size_t n_dissectors = 6;
 
 /* ---- loading ---- */
 

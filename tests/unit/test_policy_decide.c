@@ -136,7 +136,23 @@ static const char lenient[] =
 static const char soft_deny_over_hard_default[] =
 	HEAD "rules:\n" PAIR("name: soft, app: tcp, mode: shadow, port: 9, deny: true");
 
+static const char variants[] = HEAD "rules:\n" PAIR("name: both, app: plain, port: 1, allow: true")
+	PAIR("name: second, app: plain2, port: 2, allow: true");
+
 static const struct question questions[] = {
+	/* a rule for a protocol judges its variants, not the other way round */
+	{variants, WEB, DB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=plain,plain2"},
+	{variants, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_PLAIN, "",
+	 "allow both rule enforce final"},
+	{variants, WEB, DB, IPPROTO_TCP, 1, APPLICATION, APP_PLAIN2, "",
+	 "allow both rule enforce final"},
+	{variants, WEB, DB, IPPROTO_TCP, 2, CONNECTION, NO_APP, "",
+	 "pending - none enforce apps=plain2"},
+	{variants, WEB, DB, IPPROTO_TCP, 2, APPLICATION, APP_PLAIN2, "",
+	 "allow second rule enforce final"},
+	{variants, WEB, DB, IPPROTO_TCP, 2, APPLICATION, APP_PLAIN, "",
+	 "deny - wrong-protocol enforce"},
 	/* no rule speaks of the pair: the zone's default */
 	{raw, DB, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
 	{raw, DB, OUT, IPPROTO_UDP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},

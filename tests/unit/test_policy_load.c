@@ -134,6 +134,8 @@ static const struct {
 	{R "app: icmp, port: 8, deny: true}\n", "3:50 `icmp` has no ports"},
 	{R "app: tcp, allow: [{methods: GET}]}\n",
 	 "3:50 `tcp` has no requests to constrain: write `true`"},
+	{R "app: plain, allow: [{users: GET}]}\n",
+	 "3:52 `plain` has no requests to constrain: write `true`"},
 	{R "app: web, allow: [{method: GET}]}\n",
 	 "3:52 no constraint `method`: web has methods, paths, hosts, max_body, status, unparsed | "
 	 "did you mean `methods`?"},
