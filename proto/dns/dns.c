@@ -8,8 +8,8 @@
  * hears nothing asks again with the same id and port and then gets two:
  *
  *	asked, open 1 --asked again--> open 2 --answer--> open 1 --answer--> open 0
- *	open 0 --the same answer once more--> passes, says nothing      --a different one-->
- *malformed
+ *	open 0 --the same answer once more--> passes, says nothing
+ *	       --a different one--> malformed
  *
  * So whoever learns addresses from the events learns each question's answer once, from the first
  * that came.

@@ -6,8 +6,7 @@
  *
  *	a  IPv4 address     n  name              s  string with its length    h  the rest as hex
  *	x  IPv6 address     1 2 4  a number      S  such strings to the end   t  the rest as text
- *	p  service parameters (RFC 9460)         o  EDNS options (RFC 6891)   r  the rest, only
- *counted
+ *	p  service parameters (RFC 9460)         o  EDNS options (RFC 6891)   r  the rest, counted
  *
  * The same walk over the layout checks the data and writes the text, so that the two cannot
  * disagree. A type without a row is "r".

@@ -7,8 +7,8 @@
  *	                                      --other side cannot--> malformed
  *
  * With the claim comes a fact about the connection that has no values: it lets what was said pass
- *and keeps the verdict open until the other side has spoken. Whatever the proven side says until
- *then passes: it is what it said it is.
+ * and keeps the verdict open until the other side has spoken. Whatever the proven side says until
+ * then passes: it is what it said it is.
  */
 #include "ident/ident.h"
 

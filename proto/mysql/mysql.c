@@ -2,11 +2,10 @@
 /*
  * The MySQL client/server protocol as MySQL 5.7 to 9 and MariaDB 10.4 to 11 speak it.
  *
- *	server greets --> client logs in --> passwords --> server OK --> command, reply, command,
- *reply ...
+ *	server greets --> client logs in --> passwords --> server OK --> command, reply ...
  *
  * The server speaks first; its greeting is the claim. Nothing that the client says before the
- *server's OK is a command. mysql.md says what is refused and why; mysql_state.h names the files.
+ * server's OK is a command. mysql.md says what is refused and why; mysql_state.h names the files.
  */
 #include "mysql/mysql_state.h"
 

@@ -2,8 +2,7 @@
 /*
  * The server's packets: enough of each to know when the reply to a command ends, and how it went.
  *
- *	FIRST --columns--> COLUMNS --> [EOF] --> ROWS --> FIRST, while more results come, or the
- *next command
+ *	FIRST --columns--> COLUMNS --> [EOF] --> ROWS --> FIRST    more results, next command
  *	      --OK, ERR--> ...          PREPARE: FIRST --> DEFINITIONS
  *
  * Rows are skipped, not seen. A unit is a packet; rows that are here whole are taken together.

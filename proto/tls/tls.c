@@ -8,8 +8,8 @@
  * The client hello is the request: held until it is whole, in however many records it comes, and
  * judged by the name, protocols and versions that it offers. The claim waits for that, too: until
  * then no byte of it passes, so that a hello that is never finished carries nothing out. What the
- *client sends behind it before the server answered (early data) is passed over by the lengths of
- *its records. The server's hello says what was chosen; nothing behind it can be read.
+ * client sends behind it before the server answered (early data) is passed over by the lengths of
+ * its records. The server's hello says what was chosen; nothing behind it can be read.
  *
  * What must stay true: no byte of a client hello passes in a form that another receiver could read
  * as another name, and the hello after a retry request offers what was judged. tls.md says what is

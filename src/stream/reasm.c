@@ -8,7 +8,7 @@
  *
  * They lie HINT_STRIDE chunks apart at least, and who walks twice as far between two sets another.
  * Only reasm_write does that, before it links anything: a hint leads to a chunk that was in the
- *list before the turn, and is still in it when a turn that was cut off is undone.
+ * list before the turn, and is still in it when a turn that was cut off is undone.
  */
 #include "stream/reasm.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * bw-bounds: does the engine keep within its limits while somebody attacks them? README.md says
- *what is tried.
+ * what is tried.
  *
  *	bw-bounds [floods|slow|streams|dissect]...    all of them without a word
  */

@@ -4,13 +4,15 @@
  * over, since no single one is right (THREATS 0).
  *
  *	linux, merging   Linux's tcp_data_queue and tcp_data_queue_ofo, whole segments at a time:
- *the covered segment is replaced, the overlapped ones lie side by side, the one that starts first
- *wins; without and with segments that merge in the queue. PAWS, acknowledgements out of range,
- *urgent bytes, full buffers, resets at the edge of what was acknowledged selectively (T04 to T09,
- *T16, T26, T33, T42, T46). first, last      the first copy of a byte stays, or the last one before
- *an acknowledgement dice             any copy before an acknowledgement lossy            a quarter
- *of the segments is refused (T03) reneging         what lies behind a gap may be forgotten again
- *(T12)
+ *	                 the covered one is replaced, overlapped ones lie side by side, the one
+ *	                 that starts first wins; without and with segments that merge in the queue.
+ *	                 PAWS, acknowledgements out of range, urgent bytes, full buffers, resets at
+ *	                 the edge of what was acknowledged selectively (T04 to T09, T16, T26, T33,
+ *	                 T42, T46)
+ *	first, last      the first copy of a byte stays, or the last before an acknowledgement
+ *	dice             any copy before an acknowledgement
+ *	lossy            a quarter of the segments is refused (T03)
+ *	reneging         what lies behind a gap may be forgotten again (T12)
  *
  * All of them see the same packets. An acknowledgement covers what every one of them has, as a
  * receiver may always acknowledge late; in half of the programs only one is there, and exact.

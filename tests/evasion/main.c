@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * bw-evasion: the threat table against the real daemon, the real kernel and a real receiver. Runs
- *are shared out to processes; each has a raw socket, ports and an application of its own. The
- *records are read when all have ended.
+ * are shared out to processes; each has a raw socket, ports and an application of its own. The
+ * records are read when all have ended.
  *
  *	bw-evasion [--all] [--only PATTERN] [--bare] [--jobs N] [--seed N] [--keep] [--list]
- *[--build DIR]
+ *	           [--build DIR]
  */
 #include "judge.h"
 

@@ -7,9 +7,9 @@
  *	         u0    u1    u2    u3    u4                end
  *
  * Evil ones have p for o (and 500 for 200): one p in a request is enough for a denial. Letters of
- *the X or Host field make the Internet checksums of a good and an evil message equal, so that
- *fragments of both can be mixed. A and B contend for the same place in the stream; C and D follow,
- *always good.
+ * the X or Host field make the Internet checksums of a good and an evil message equal, so that
+ * fragments of both can be mixed. A and B contend for the same place in the stream; C and D follow,
+ * always good.
  */
 #ifndef EVASION_TEXT_H
 #define EVASION_TEXT_H

@@ -3,11 +3,10 @@
  * The places of the test, as network namespaces that end with this process, and the daemon.
  *
  *	peer   198.18.5.2 --- br0 -----.
- *	near   198.18.5.3 --- br0 --- gate --- 198.19.1.0/24 --- router --- 198.19.2.0/24 --- far
- *.10
+ *	near   198.18.5.3 --- br0 --- gate --- 198.19.1.0/24 --- router --- 198.19.2.10 far
  *
  * `peer` is who attacks: its kernel has no address, so raw segments are all that it says. `near`
- *and `far` are real Linux endpoints. bridgewardend runs in `gate` and manages br0. IPv6: fd00:5::,
+ * and `far` are real Linux endpoints. bridgewardend runs in `gate` and manages br0. IPv6: fd00:5::,
  * fd00:6::, fd00:7:: with the same last numbers. Nothing outside of these namespaces is touched.
  */
 #ifndef EVASION_WORLD_H

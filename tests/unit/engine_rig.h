@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A worker on a bench: a policy from text, packets built byte by byte, and receivers that take only
- *what was accepted.
+ * what was accepted.
  *
  *	client --segment--> worker --verdict--> receiver (of the server's side)
  *
  * The rig shares no code with the engine for building, reading and checksumming packets, so that an
- *error there cannot hide itself. A receiver keeps its stream under three readings at once, since
- *real ones differ and even one alone is not consistent: the first copy of a byte wins, the last
- *copy wins until it was acknowledged, or some copies are lost. What must hold for every scenario:
- *all readings agree, and no byte lies behind a FIN that was let through.
+ * error there cannot hide itself. A receiver keeps its stream under three readings at once, since
+ * real ones differ and even one alone is not consistent: the first copy of a byte wins, the last
+ * copy wins until it was acknowledged, or some copies are lost. What must hold for every scenario:
+ * all readings agree, and no byte lies behind a FIN that was let through.
  */
 #ifndef TESTS_ENGINE_RIG_H
 #define TESTS_ENGINE_RIG_H
