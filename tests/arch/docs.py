@@ -175,8 +175,12 @@ def check_constraints(p, page, text):
         documented.setdefault(app, set()).add(name)
     for app in apps_of(p):
         out = p.load(f"version: 1\nrules: [{{name: a, from: any, to: any, app: {app}, allow: [{{nonsense: x}}]}}]\n")[1]
-        real = set(re.search(r"`nonsense`: \w+ has (.*)", out).group(1).split(", "))
-        compare(page, f"{app}'s constraint", documented.get(app, set()) | documented["all"], real)
+        listed = re.search(r"`nonsense`: \w+ has (.*)", out)
+        if listed:
+            real = set(listed.group(1).split(", "))
+            compare(page, f"{app}'s constraint", documented.get(app, set()) | documented["all"], real)
+        elif app in documented or "has no requests to constrain" not in out:
+            problem(f"{page}: `{app}` should have constraints: {out}")
         if f"`{app}`" not in section(text, "Rules"):
             problem(f"{page}: app `{app}` is not documented")
 
