@@ -54,9 +54,9 @@ struct lane {
 struct nfqueue {
 	int fd, raw4, raw6;
 	struct lane lanes[N_LANES];
-	uint32_t fresh_length; /* of the queue of first packets, when there is no flood */
-	unsigned n_crowded;    /* reads in a row that were full of first packets */
-	bool is_flooded;
+	uint32_t fresh_length;	/* of the queue of first packets, when there is no flood */
+	unsigned n_crowded;	/* reads in a row that were full of first packets */
+	bool is_short;		/* that queue, as the kernel has it */
 	uint64_t flood_ends_ns; /* CLOCK_MONOTONIC */
 	uint32_t seq;
 	struct shared_counters *counters;
@@ -184,7 +184,7 @@ int nfqueue_open(const struct nfqueue_setup *setup, struct nfqueue **out)
 	q->lanes[LANE_KNOWN].number = setup->numbers.known;
 	q->lanes[LANE_FRESH].number = setup->numbers.fresh;
 	q->fresh_length = nfqueue_fresh_length(setup->length);
-	q->is_flooded = true; /* as the engine before us may have left it */
+	q->is_short = true; /* as the engine before us may have left it */
 	q->raw4 = setup->raw4;
 	q->raw6 = setup->raw6;
 	q->counters = setup->counters;
@@ -434,15 +434,16 @@ static void set_fresh_length(struct nfqueue *q, uint32_t length)
 
 void nfqueue_tend(struct nfqueue *q, uint64_t now_ns)
 {
-	bool goes_on = q->n_crowded >= (q->is_flooded ? 1 : FLOOD_READS);
-	if (goes_on && q->flood_ends_ns <= now_ns)
+	bool was_flooded = q->flood_ends_ns > now_ns;
+	bool is_crowded = q->n_crowded >= (was_flooded ? 1 : FLOOD_READS);
+	if (is_crowded && !was_flooded)
 		counter_inc(q->counters, COUNTER_FLOODS);
-	if (goes_on)
+	if (is_crowded)
 		q->flood_ends_ns = now_ns + FLOOD_NS;
-	bool is_flooded = q->flood_ends_ns > now_ns;
-	if (is_flooded != q->is_flooded)
+	bool is_flooded = was_flooded || is_crowded;
+	if (is_flooded != q->is_short)
 		set_fresh_length(q, is_flooded ? FRESH_IN_FLOOD : q->fresh_length);
-	q->is_flooded = is_flooded;
+	q->is_short = is_flooded;
 }
 
 static void note_crowd(struct nfqueue *q, unsigned n, unsigned n_fresh)

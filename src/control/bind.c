@@ -37,9 +37,10 @@ static void resolve_endpoint(struct identity_set *ids, struct identity_endpoint 
 {
 	bool may_have = asker && e->pid != 0 && !e->is_host_network;
 	int namespace = may_have ? links_namespace_of(asker, e->pid) : -1;
+	uint32_t named = e->port_name ? named_port(links, e->port_name) : 0;
 	for (size_t k = 0; k < e->n_addresses; k++)
 		e->addresses[k].port =
-			e->port_name ? named_port(links, e->port_name)
+			e->port_name ? named
 				     : find_port(ids, links, e->addresses[k].network, namespace);
 }
 

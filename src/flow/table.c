@@ -203,19 +203,15 @@ static void unlink_flow(struct shard *shard, const struct flow *f)
 
 /* ---- dissector states ---- */
 
-static const struct session_pool *pool_of(const struct shard *shard, uint8_t app)
+/* Which pool has the states of that dissector. */
+static unsigned pool_of(uint8_t app)
 {
-	return &shard->sessions[session_size(dissectors[app]->state_size)];
-}
-
-static struct session_pool *pool_to_change(struct shard *shard, uint8_t app)
-{
-	return &shard->sessions[session_size(dissectors[app]->state_size)];
+	return session_size(dissectors[app]->state_size);
 }
 
 bool flow_open_session(struct shard *shard, struct flow *flow, uint8_t app)
 {
-	uint32_t i = session_get(pool_to_change(shard, app));
+	uint32_t i = session_get(&shard->sessions[pool_of(app)]);
 	if (i == SESSION_NONE)
 		return false;
 	flow->app = app;
@@ -226,14 +222,14 @@ bool flow_open_session(struct shard *shard, struct flow *flow, uint8_t app)
 
 void *flow_session(const struct shard *shard, const struct flow *flow)
 {
-	return session_state(pool_of(shard, flow->app), flow->session);
+	return session_state(&shard->sessions[pool_of(flow->app)], flow->session);
 }
 
 static void close_session(struct shard *shard, struct flow *f)
 {
 	if (f->session == FLOW_NIL)
 		return;
-	session_put(pool_to_change(shard, f->app), f->session);
+	session_put(&shard->sessions[pool_of(f->app)], f->session);
 	f->session = FLOW_NIL;
 }
 
@@ -342,7 +338,7 @@ static bool adopt_session(const struct shard *shard, const struct flow *f, struc
 		return true;
 	if (!has_sound_session(shard, f))
 		return false;
-	uint8_t *owner = &owned->sessions[session_size(dissectors[f->app]->state_size)][f->session];
+	uint8_t *owner = &owned->sessions[pool_of(f->app)][f->session];
 	if (*owner)
 		return false;
 	*owner = 1;

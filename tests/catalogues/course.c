@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "course.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,50 +86,6 @@ static bool on_hear(void *owner, uint8_t *frame, size_t n)
 	frame[at + 14] = (uint8_t)(k.tcp.window >> 8);
 	frame[at + 15] = (uint8_t)k.tcp.window;
 	return true;
-}
-
-/* ---- the two ends ---- */
-
-static void set_address(struct sockaddr_storage *to, unsigned version, const char *text,
-			unsigned port)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)(void *)to;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)to;
-	memset(to, 0, sizeof(*to));
-	if (version == 4) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons((uint16_t)port);
-		(void)inet_pton(AF_INET, text, &four->sin_addr); /* our own constants */
-	} else {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons((uint16_t)port);
-		(void)inet_pton(AF_INET6, text, &six->sin6_addr);
-	}
-}
-
-static int open_app(struct course *c, unsigned client_port)
-{
-	const struct variant *v = c->play.v;
-	struct player *who = c->play.who;
-	bool is_client = v->role == ROW_SERVER;
-	unsigned server = step_server_port(who, v);
-	struct app_setup setup = {
-		.kind = v->row->app,
-		.place = v->row->far ? PLACE_FAR : PLACE_NEAR,
-		.is_client = is_client,
-		.family = v->version == 4 ? AF_INET : AF_INET6,
-	};
-	set_address(&setup.own, v->version, step_own_address(v), is_client ? client_port : server);
-	set_address(&setup.peer, v->version, step_peer_address(v),
-		    is_client ? server : client_port);
-	if (app_open(&who->app, who->world, &setup, who->texts.kind))
-		return -1;
-	return is_client ? app_connect(&who->app) : 0;
-}
-
-static uint32_t isn_of(const struct player *who)
-{
-	return who->seed + (who->n_runs * 64 + who->number) * 0x01010101u;
 }
 
 /* ---- handshakes ---- */
@@ -364,11 +319,11 @@ static void test_fresh(struct course *c)
 	struct speech s = {.bytes = m->bytes, .n = m->n, .messages = 1};
 	unsigned client = p->out->client_port + 1;
 	p->app_most = APP_READ_MAX;
-	if (open_app(c, client)) {
+	if (player_open_app(c->play.who, c->play.v, client)) {
 		broken(c, "application");
 		return;
 	}
-	step_begin_peer(p->who, p->v, client, isn_of(p->who) ^ 0x40000000u);
+	step_begin_peer(p->who, p->v, client, player_isn(p->who) ^ 0x40000000u);
 	p->peer->hooks = NULL;
 	for (int i = 0; i < OPEN_TRIES && !p->out->is_fresh; i++)
 		p->out->is_fresh = open_it(p) && say(p, &s, LEGAL_MS / OPEN_TRIES);
@@ -423,10 +378,10 @@ void course_run(struct player *who, const struct choice *choice, const struct st
 	c.choice = choice;
 	c.actor.strategy = s;
 	begin(&c, who, &v, die);
-	if (open_app(&c, out->outcome.client_port)) {
+	if (player_open_app(c.play.who, c.play.v, out->outcome.client_port)) {
 		broken(&c, "application");
 	} else {
-		step_begin_peer(who, &v, out->outcome.client_port, isn_of(who));
+		step_begin_peer(who, &v, out->outcome.client_port, player_isn(who));
 		run_it(&c);
 		farewell(&c.play);
 		note_wishes(&c);

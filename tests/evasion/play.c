@@ -34,7 +34,7 @@ static void set_address(struct sockaddr_storage *to, unsigned version, const cha
 	}
 }
 
-static int open_app(struct player *who, const struct variant *v, unsigned client_port)
+int player_open_app(struct player *who, const struct variant *v, unsigned client_port)
 {
 	bool is_client = v->role == ROW_SERVER;
 	unsigned server = step_server_port(who, v);
@@ -54,7 +54,7 @@ static int open_app(struct player *who, const struct variant *v, unsigned client
 	return is_client ? app_connect(&who->app) : 0;
 }
 
-static uint32_t isn_of(const struct player *who)
+uint32_t player_isn(const struct player *who)
 {
 	return who->seed + (who->n_runs * 64 + who->number) * 0x01010101u;
 }
@@ -165,11 +165,11 @@ static void test_fresh(struct play *p)
 	v.row = &usual;
 	p->v = &v;
 	p->app_most = APP_READ_MAX;
-	if (open_app(p->who, &v, client)) {
+	if (player_open_app(p->who, &v, client)) {
 		step_broken(p, "application", 0);
 		return;
 	}
-	step_begin_peer(p->who, &v, client, isn_of(p->who) ^ 0x40000000u);
+	step_begin_peer(p->who, &v, client, player_isn(p->who) ^ 0x40000000u);
 	if (is_datagram(p))
 		peer_datagram(p->peer, &step_ordinary, p->t->text[2].bytes, p->t->text[2].n);
 	else if (step_open(p, &step_ordinary))
@@ -294,10 +294,10 @@ void player_run(struct player *who, const struct variant *v, struct outcome *out
 	out->client_port = PORT_FIRST + PLAY_PORTS * who->n_runs++;
 	out->server_port = step_server_port(who, v);
 	texts_make(&who->texts, kind, v->unit, orders[v->order]);
-	if (open_app(who, v, out->client_port)) {
+	if (player_open_app(who, v, out->client_port)) {
 		step_broken(&p, "application", 0);
 	} else {
-		step_begin_peer(who, v, out->client_port, isn_of(who));
+		step_begin_peer(who, v, out->client_port, player_isn(who));
 		play(&p);
 	}
 	out->is_done = true;

@@ -42,6 +42,10 @@ struct player {
 
 int player_init(struct player *p, struct world *w, unsigned number, bool is_bare, uint32_t seed);
 void player_fini(struct player *p);
+/* The two ends of a run, for who plays by other rules: the application of the variant (negative: it
+ * cannot be had), and the peer's first sequence number. */
+int player_open_app(struct player *p, const struct variant *v, unsigned client_port);
+uint32_t player_isn(const struct player *p);
 void player_run(struct player *p, const struct variant *v, struct outcome *out);
 
 #endif
