@@ -8,7 +8,7 @@
  */
 #include "parts.h"
 
-#include "hostile.h"
+#include "conversation.h"
 #include "score.h"
 
 #include <dirent.h>
@@ -31,17 +31,9 @@ static struct talk
 
 struct seed {
 	char name[128];
-	const struct hostile *row; /* instead of a name */
+	const struct conversation *row; /* instead of a name */
 	double cost[2];
 };
-
-static bool read_seed(struct talk *t, const char *protocol, const char *name)
-{
-	char path[512];
-	talk_init(t, protocol, 0);
-	int n = snprintf(path, sizeof(path), "%s/%s/%s", BOUNDS_SEEDS, protocol, name);
-	return n > 0 && (size_t)n < sizeof(path) && talk_load(t, path);
-}
 
 static int by_cost_in_one(const void *a, const void *b)
 {
@@ -61,26 +53,11 @@ static bool weigh(struct seed *seed, const char *protocol, const char *name)
 	enum talk_end end = TALK_REFUSED;
 	int n = snprintf(seed->name, sizeof(seed->name), "%s", name);
 	if (name[0] == '.' || n < 0 || (size_t)n >= sizeof(seed->name) ||
-	    !read_seed(&talk, protocol, name))
+	    !conversation_read_seed(&talk, protocol, name))
 		return false;
 	for (int i = 0; i < 2; i++)
 		seed->cost[i] = talk_cost(&talk, (size_t)i, SEED_NS, &end);
 	return end == TALK_OPEN || end == TALK_STOPPED;
-}
-
-static bool build(struct talk *t, const struct hostile *h)
-{
-	talk_init(t, h->protocol, h->ip_proto);
-	if (h->seed && !read_seed(t, h->protocol, h->seed))
-		return false;
-	t->n_turns -= h->drop;
-	for (size_t i = 0; h->drop && i < 2; i++)
-		t->side[i].n = 0;
-	for (size_t i = 0; h->drop && i < t->n_turns; i++)
-		t->side[t->turns[i].dir].n = t->turns[i].end;
-	talk_mark(t);
-	h->build(t, h);
-	return true;
 }
 
 /* Finds the median of the ordinary statements, where there are any. */
@@ -91,7 +68,8 @@ static void find_usual_statement(const char *protocol)
 	size_t n = 0;
 	for (size_t i = 0; i < n_ordinary; i++) {
 		enum talk_end end;
-		if (strcmp(ordinary[i].protocol, protocol) != 0 || !build(&talk, &ordinary[i]))
+		if (strcmp(ordinary[i].protocol, protocol) != 0 ||
+		    !conversation_build(&talk, &ordinary[i]))
 			continue;
 		said[n].row = &ordinary[i];
 		for (int how = 0; how < 2; how++)
@@ -101,7 +79,7 @@ static void find_usual_statement(const char *protocol)
 	}
 	for (int i = 0; i < 2 && n > 0; i++) {
 		qsort(said, n, sizeof(*said), by[i]);
-		(void)build(&usual[i], said[n / 2].row); /* was built before */
+		(void)conversation_build(&usual[i], said[n / 2].row); /* was built before */
 		printf("%-9s %-14s %8.2f ns a byte, the median of %zu statements: %s\n", protocol,
 		       i ? "byte by byte" : "in one", said[n / 2].cost[i], n,
 		       said[n / 2].row->name);
@@ -124,7 +102,8 @@ static bool find_usual(const char *protocol)
 		(void)closedir(dir); /* was only read */
 	for (int i = 0; i < 2 && n >= SEEDS_LEAST; i++) {
 		qsort(seeds, n, sizeof(*seeds), by[i]);
-		(void)read_seed(&usual[i], protocol, seeds[n / 2].name); /* was read before */
+		(void)conversation_read_seed(&usual[i], protocol,
+					     seeds[n / 2].name); /* was read before */
 		printf("%-9s %-14s %8.2f ns a byte, the median of %zu: %s\n", protocol,
 		       i ? "byte by byte" : "in one", seeds[n / 2].cost[i], n, seeds[n / 2].name);
 	}
@@ -160,7 +139,7 @@ static double times_usual(int how, enum talk_end *end)
 	return best[1] / best[0];
 }
 
-static void judge(const struct hostile *h)
+static void judge(const struct conversation *h)
 {
 	static const char *const how[] = {"in one", "byte by byte"};
 	enum talk_end end;
@@ -177,7 +156,7 @@ static void judge_all(const char *protocol)
 	for (size_t i = 0; i < n_hostile; i++) {
 		if (strcmp(hostile[i].protocol, protocol) != 0)
 			continue;
-		if (build(&talk, &hostile[i]))
+		if (conversation_build(&talk, &hostile[i]))
 			judge(&hostile[i]);
 		else
 			score_try(SCORE_S10, false, "%s: no seed %s", protocol, hostile[i].seed);

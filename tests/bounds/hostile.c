@@ -1,58 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "hostile.h"
+#include "conversation.h"
+
+#include "write.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-/* ---- text that grows ---- */
-
-struct text {
-	uint8_t bytes[TALK_BYTES_MAX];
-	size_t n;
-};
-
-static struct text text; /* of the generator at work */
-
-static void put(struct bytes b)
-{
-	if (b.n > sizeof(text.bytes) - text.n)
-		abort(); /* a generator's mistake */
-	memcpy(text.bytes + text.n, b.p, b.n);
-	text.n += b.n;
-}
-
-static void say(const char *s)
-{
-	put(bytes_of(s, strlen(s)));
-}
-
-/* Whole copies of s as long as all is below so many bytes. */
-static void fill(const char *s, size_t below)
-{
-	while (text.n + strlen(s) <= below)
-		say(s);
-}
-
-static void number(uint32_t v, unsigned size)
-{
-	while (size-- > 0) {
-		const uint8_t b = (uint8_t)(v >> 8 * size);
-		put(bytes_of(&b, 1));
-	}
-}
-
-static void set_number(size_t at, uint32_t v, unsigned size)
-{
-	for (unsigned i = 0; i < size; i++)
-		text.bytes[at + i] = (uint8_t)(v >> 8 * (size - 1 - i));
-}
-
-static void flush(struct talk *t, enum dis_dir dir)
-{
-	talk_add(t, dir, bytes_of(text.bytes, text.n));
-	text.n = 0;
-}
 
 /* ---- http ---- */
 
@@ -60,211 +12,182 @@ enum { HEAD = 59 * 1024 };
 
 #define ASK "GET /ok HTTP/1.1\r\nHost: a\r\n"
 
-static void http_one_field(struct talk *t, const struct hostile *h)
+static void http_one_field(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say(ASK "X: ");
-	fill("a", HEAD);
-	say("\r\n\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text(ASK "X: ");
+	write_copies("a", HEAD);
+	write_text("\r\n\r\n");
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void http_folds(struct talk *t, const struct hostile *h)
+static void http_folds(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say(ASK "X: a\r\n");
-	fill(" a\r\n", HEAD);
-	say("\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text(ASK "X: a\r\n");
+	write_copies(" a\r\n", HEAD);
+	write_text("\r\n");
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void http_list(struct talk *t, const struct hostile *h)
+static void http_list(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say(ASK "Connection: ");
-	fill("a,", HEAD);
-	say("\r\n\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text(ASK "Connection: ");
+	write_copies("a,", HEAD);
+	write_text("\r\n\r\n");
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void http_names(struct talk *t, const struct hostile *h)
+static void http_names(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	for (int i = 0; i < 40; i++) {
-		say("GET / HTTP/1.1\r\nHost: a\r\n");
+		write_text("GET / HTTP/1.1\r\nHost: a\r\n");
 		for (int k = 0; k < 98; k++)
-			say("content_lengtg:\r\n"); /* differs from a known name at its end */
-		say("\r\n");
+			write_text(
+				"content_lengtg:\r\n"); /* differs from a known name at its end */
+		write_text("\r\n");
 	}
-	flush(t, DIS_TO_SERVER);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void http_small(struct talk *t, const struct hostile *h)
+static void http_small(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	fill("GET / HTTP/1.1\r\nHost: a\r\n\r\n", HEAD);
-	flush(t, DIS_TO_SERVER);
+	write_copies("GET / HTTP/1.1\r\nHost: a\r\n\r\n", HEAD);
+	write_turn(t, DIS_TO_SERVER);
 }
 
 /* A path that has as many readings as a path can have, each of them long. */
 static void path_of(struct talk *t, const char *piece)
 {
 	for (int i = 0; i < 7; i++) {
-		size_t from = text.n;
-		say("GET /");
-		while (text.n - from < 8100)
-			say(piece);
-		say(" HTTP/1.1\r\nHost: a\r\n\r\n");
+		size_t from = written.n;
+		write_text("GET /");
+		while (written.n - from < 8100)
+			write_text(piece);
+		write_text(" HTTP/1.1\r\nHost: a\r\n\r\n");
 	}
-	flush(t, DIS_TO_SERVER);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void http_escapes(struct talk *t, const struct hostile *h)
+static void http_escapes(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	path_of(t, "%2e%2e%2f");
 }
 
-static void http_dots(struct talk *t, const struct hostile *h)
+static void http_dots(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	path_of(t, "a/../");
 }
 
-static void http_params(struct talk *t, const struct hostile *h)
+static void http_params(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	path_of(t, "a;b%2f//./");
 }
 
-static void http_chunks(struct talk *t, const struct hostile *h)
+static void http_chunks(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
-	fill("1\r\na\r\n", HEAD);
-	flush(t, DIS_TO_SERVER);
+	write_copies("1\r\na\r\n", HEAD);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void http_interim(struct talk *t, const struct hostile *h)
+static void http_interim(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text(
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
-	fill("HTTP/1.1 100 C\r\n\r\n", HEAD);
-	flush(t, DIS_TO_CLIENT);
+	write_copies("HTTP/1.1 100 C\r\n\r\n", HEAD);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
 /* Chunk lines as long as they may be. */
-static void http_extensions(struct talk *t, const struct hostile *h)
+static void http_extensions(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
 	for (int i = 0; i < 100; i++) {
-		size_t from = text.n;
-		say("1;");
-		fill("e", from + 500);
-		say("\r\na\r\n");
+		size_t from = written.n;
+		write_text("1;");
+		write_copies("e", from + 500);
+		write_text("\r\na\r\n");
 	}
-	flush(t, DIS_TO_SERVER);
+	write_turn(t, DIS_TO_SERVER);
 }
 
 /* A trailer that does not end. */
-static void http_trailer(struct talk *t, const struct hostile *h)
+static void http_trailer(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
-	say("X: ");
-	fill("a", HEAD);
-	flush(t, DIS_TO_SERVER);
+	write_text("X: ");
+	write_copies("a", HEAD);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void http_answer_head(struct talk *t, const struct hostile *h)
+static void http_answer_head(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say(ASK "\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text(ASK "\r\n");
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
-	say("HTTP/1.1 200 OK\r\nX: ");
-	fill("a", HEAD);
-	flush(t, DIS_TO_CLIENT);
+	write_text("HTTP/1.1 200 OK\r\nX: ");
+	write_copies("a", HEAD);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
 /* A line that is HTTP only when it ends in a version, so that it is not claimed before. */
-static void http_unclaimed(struct talk *t, const struct hostile *h)
+static void http_unclaimed(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say("BREW /");
-	fill("a", 8100);
-	say(" HTTP/1.1\r\nHost: a\r\n\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text("BREW /");
+	write_copies("a", 8100);
+	write_text(" HTTP/1.1\r\nHost: a\r\n\r\n");
+	write_turn(t, DIS_TO_SERVER);
 }
 
 /* ---- sql, in its two wrappings ---- */
 
-enum { STATEMENT = 31 * 1024 };
-
-static void statement(const struct sql *s)
+static void mysql(struct talk *t, const struct conversation *h)
 {
-	size_t from = text.n;
-	say(s->start);
-	if (*s->piece)
-		fill(s->piece, from + STATEMENT);
-	say(s->end);
+	write_mysql_query(&h->sql);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void mysql_packet(const struct sql *s)
+static void postgres(struct talk *t, const struct conversation *h)
 {
-	const size_t from = text.n;
-	number(0, 4);
-	number(3, 1); /* COM_QUERY */
-	statement(s);
-	text.bytes[from] = (uint8_t)(text.n - from - 4);
-	text.bytes[from + 1] = (uint8_t)((text.n - from - 4) >> 8);
-}
-
-static void mysql(struct talk *t, const struct hostile *h)
-{
-	mysql_packet(&h->sql);
-	flush(t, DIS_TO_SERVER);
-}
-
-static void postgres_message(const struct sql *s)
-{
-	const size_t from = text.n;
-	say("Q");
-	number(0, 4);
-	statement(s);
-	number(0, 1);
-	set_number(from + 1, (uint32_t)(text.n - from) - 1, 4);
-}
-
-static void postgres(struct talk *t, const struct hostile *h)
-{
-	postgres_message(&h->sql);
-	flush(t, DIS_TO_SERVER);
+	write_postgres_query(&h->sql);
+	write_turn(t, DIS_TO_SERVER);
 }
 
 enum { SAID = 8 }; /* times; more may wait for their replies */
 
-static void mysql_said(struct talk *t, const struct hostile *h)
+static void mysql_said(struct talk *t, const struct conversation *h)
 {
 	for (int i = 0; i < SAID; i++)
-		mysql_packet(&h->sql);
-	flush(t, DIS_TO_SERVER);
+		write_mysql_query(&h->sql);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void postgres_said(struct talk *t, const struct hostile *h)
+static void postgres_said(struct talk *t, const struct conversation *h)
 {
 	for (int i = 0; i < SAID; i++)
-		postgres_message(&h->sql);
-	flush(t, DIS_TO_SERVER);
+		write_postgres_query(&h->sql);
+	write_turn(t, DIS_TO_SERVER);
 }
 
 /* ---- redis ---- */
@@ -276,68 +199,68 @@ static void redis_command(struct talk *t, const char *start, const char *argumen
 	char head[16];
 	const size_t n = (COMMAND - strlen(start)) / strlen(argument);
 	(void)snprintf(head, sizeof(head), "*%zu\r\n", n_start + n); /* fits: five digits */
-	say(head);
-	say(start);
+	write_text(head);
+	write_text(start);
 	for (size_t i = 0; i < n; i++)
-		say(argument);
-	flush(t, DIS_TO_SERVER);
+		write_text(argument);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void redis_keys(struct talk *t, const struct hostile *h)
+static void redis_keys(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_command(t, "$4\r\nMGET\r\n", "$1\r\na\r\n", 1);
 }
 
-static void redis_empty(struct talk *t, const struct hostile *h)
+static void redis_empty(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_command(t, "$3\r\nDEL\r\n", "$0\r\n\r\n", 1);
 }
 
-static void redis_sort(struct talk *t, const struct hostile *h)
+static void redis_sort(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_command(t, "$4\r\nSORT\r\n$1\r\nk\r\n", "$5\r\nALPHA\r\n", 2);
 }
 
-static void redis_streams(struct talk *t, const struct hostile *h)
+static void redis_streams(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_command(t, "$5\r\nXREAD\r\n$7\r\nSTREAMS\r\n", "$1\r\na\r\n", 2);
 }
 
-static void redis_small(struct talk *t, const struct hostile *h)
+static void redis_small(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	fill("*1\r\n$4\r\nPING\r\n", COMMAND);
-	flush(t, DIS_TO_SERVER);
+	write_copies("*1\r\n$4\r\nPING\r\n", COMMAND);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void redis_unknown(struct talk *t, const struct hostile *h)
+static void redis_unknown(struct talk *t, const struct conversation *h)
 {
 	(void)h;
-	say("*1\r\n$4\r\nPING\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text("*1\r\n$4\r\nPING\r\n");
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
-	fill("*1\r\n$4\r\nPINF\r\n",
-	     COMMAND); /* falls out of the search for a name as late as can be */
-	flush(t, DIS_TO_SERVER);
+	write_copies("*1\r\n$4\r\nPINF\r\n",
+		     COMMAND); /* falls out of the search for a name as late as can be */
+	write_turn(t, DIS_TO_SERVER);
 }
 
 /* The answer to one MGET. */
 static void redis_answer(struct talk *t, const char *start, const char *piece, const char *end)
 {
-	say("*2\r\n$4\r\nMGET\r\n$1\r\na\r\n");
-	flush(t, DIS_TO_SERVER);
+	write_text("*2\r\n$4\r\nMGET\r\n$1\r\na\r\n");
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
-	say(start);
-	fill(piece, COMMAND);
-	say(end);
-	flush(t, DIS_TO_CLIENT);
+	write_text(start);
+	write_copies(piece, COMMAND);
+	write_text(end);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
-static void redis_nested(struct talk *t, const struct hostile *h)
+static void redis_nested(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_answer(
@@ -346,26 +269,26 @@ static void redis_nested(struct talk *t, const struct hostile *h)
 		"");
 }
 
-static void redis_deep(struct talk *t, const struct hostile *h)
+static void redis_deep(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_answer(t, "", "*1\r\n", "");
 }
 
-static void redis_array(struct talk *t, const struct hostile *h)
+static void redis_array(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_answer(t, "*100000\r\n", ":1\r\n", "");
 }
 
-static void redis_line(struct talk *t, const struct hostile *h)
+static void redis_line(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_answer(t, "-ERR ", "a", "");
 }
 
 /* Arguments that let the length of the rest be guessed badly. */
-static void redis_fifty(struct talk *t, const struct hostile *h)
+static void redis_fifty(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	redis_command(t, "$4\r\nMGET\r\n",
@@ -378,11 +301,11 @@ enum { DNS_ID = 0x1234, TYPE_A = 1, TYPE_NS = 2, TYPE_TXT = 16 };
 
 static void dns_header(unsigned flags, unsigned answers)
 {
-	number(DNS_ID, 2);
-	number(flags, 2);
-	number(1, 2);
-	number(answers, 2);
-	number(0, 4);
+	write_number(DNS_ID, 2);
+	write_number(flags, 2);
+	write_number(1, 2);
+	write_number(answers, 2);
+	write_number(0, 4);
 }
 
 /* 127 labels of a byte that is written as four: the longest name there is, and longer still as
@@ -390,28 +313,28 @@ static void dns_header(unsigned flags, unsigned answers)
 static void dns_question(void)
 {
 	for (int i = 0; i < 126; i++)
-		number(0x0180 + (unsigned)i % 64, 2);
-	number(0, 1);
-	number(TYPE_A << 16 | 1, 4);
+		write_number(0x0180 + (unsigned)i % 64, 2);
+	write_number(0, 1);
+	write_number(TYPE_A << 16 | 1, 4);
 }
 
 static void dns_ask(struct talk *t)
 {
 	dns_header(0x0100, 0);
 	dns_question();
-	flush(t, DIS_TO_SERVER);
+	write_turn(t, DIS_TO_SERVER);
 	talk_mark(t);
 }
 
 static void dns_record(unsigned name, unsigned type)
 {
-	number(0xc000 | name, 2);
-	number(type << 16 | 1, 4);
-	number(60, 4);
+	write_number(0xc000 | name, 2);
+	write_number(type << 16 | 1, 4);
+	write_number(60, 4);
 }
 
 /* Records of one type whose owner, and whose data, is the longest name. */
-static void dns_names(struct talk *t, const struct hostile *h)
+static void dns_names(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	const unsigned n = 4000;
@@ -420,14 +343,14 @@ static void dns_names(struct talk *t, const struct hostile *h)
 	dns_question();
 	for (unsigned i = 0; i < n; i++) {
 		dns_record(12, TYPE_NS);
-		number(2, 2);
-		number(0xc00c, 2);
+		write_number(2, 2);
+		write_number(0xc00c, 2);
 	}
-	flush(t, DIS_TO_CLIENT);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
 /* The same through thirty pointers to pointers. */
-static void dns_pointers(struct talk *t, const struct hostile *h)
+static void dns_pointers(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	const unsigned n = 3900;
@@ -435,22 +358,22 @@ static void dns_pointers(struct talk *t, const struct hostile *h)
 	dns_header(0x8180, n + 1);
 	dns_question();
 	dns_record(12, 0xff00);
-	number(60, 2);
+	write_number(60, 2);
 	unsigned at = 12;
 	for (unsigned i = 0; i < 30; i++) {
-		unsigned here = (unsigned)text.n;
-		number(0xc000 | at, 2);
+		unsigned here = (unsigned)written.n;
+		write_number(0xc000 | at, 2);
 		at = here;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		dns_record(at, TYPE_NS);
-		number(2, 2);
-		number(0xc000 | at, 2);
+		write_number(2, 2);
+		write_number(0xc000 | at, 2);
 	}
-	flush(t, DIS_TO_CLIENT);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
-static void dns_addresses(struct talk *t, const struct hostile *h)
+static void dns_addresses(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	const unsigned n = 4000;
@@ -459,13 +382,13 @@ static void dns_addresses(struct talk *t, const struct hostile *h)
 	dns_question();
 	for (unsigned i = 0; i < n; i++) {
 		dns_record(12, TYPE_A);
-		number(4, 2);
-		number(0xc6120000 + i, 4);
+		write_number(4, 2);
+		write_number(0xc6120000 + i, 4);
 	}
-	flush(t, DIS_TO_CLIENT);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
-static void dns_strings(struct talk *t, const struct hostile *h)
+static void dns_strings(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	const unsigned n = 40;
@@ -474,15 +397,15 @@ static void dns_strings(struct talk *t, const struct hostile *h)
 	dns_question();
 	for (unsigned i = 0; i < n; i++) {
 		dns_record(12, TYPE_TXT);
-		number(1500, 2);
+		write_number(1500, 2);
 		for (unsigned k = 0; k < 1500; k++)
-			number(0, 1); /* empty strings */
+			write_number(0, 1); /* empty strings */
 	}
-	flush(t, DIS_TO_CLIENT);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
 /* Wherever a name may begin, one does: each record names another, and each of them is long. */
-static void dns_everywhere(struct talk *t, const struct hostile *h)
+static void dns_everywhere(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	const unsigned n = 3400, room = 12000;
@@ -490,20 +413,20 @@ static void dns_everywhere(struct talk *t, const struct hostile *h)
 	dns_header(0x8180, n + 1);
 	dns_question();
 	dns_record(12, 0xff00);
-	number(room, 2);
-	const unsigned at = (unsigned)text.n;
+	write_number(room, 2);
+	const unsigned at = (unsigned)written.n;
 	for (unsigned i = 0; i < room; i++)
-		number(i % 250 > 247 ? 0 : 1, 1);
+		write_number(i % 250 > 247 ? 0 : 1, 1);
 	for (unsigned i = 0; i < n; i++) {
 		dns_record(at + room - 4 - 3 * i, TYPE_NS);
-		number(2, 2);
-		number(0xc000 | (at + room - 6 - 3 * i), 2);
+		write_number(2, 2);
+		write_number(0xc000 | (at + room - 6 - 3 * i), 2);
 	}
-	flush(t, DIS_TO_CLIENT);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
 /* Records of a type that nobody knows, of the root. */
-static void dns_unknown(struct talk *t, const struct hostile *h)
+static void dns_unknown(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	const unsigned n = 5000;
@@ -511,46 +434,46 @@ static void dns_unknown(struct talk *t, const struct hostile *h)
 	dns_header(0x8180, n);
 	dns_question();
 	for (unsigned i = 0; i < n; i++) {
-		number(0, 1);
-		number(0xfff0u << 16 | 1, 4);
-		number(60, 4);
-		number(0, 2);
+		write_number(0, 1);
+		write_number(0xfff0u << 16 | 1, 4);
+		write_number(60, 4);
+		write_number(0, 2);
 	}
-	flush(t, DIS_TO_CLIENT);
+	write_turn(t, DIS_TO_CLIENT);
 }
 
 /* Questions that are answered when two hundred others have been asked. */
-static void dns_late(struct talk *t, const struct hostile *h)
+static void dns_late(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	for (unsigned i = 0; i < 2000; i++) {
-		number(19, 2);
-		number(i % 250, 2);
-		number(0x0100, 2);
-		number(1, 2);
-		number(0, 4);
-		number(0, 2);
-		number(0x016100, 3);
-		number(TYPE_A << 16 | 1, 4);
+		write_number(19, 2);
+		write_number(i % 250, 2);
+		write_number(0x0100, 2);
+		write_number(1, 2);
+		write_number(0, 4);
+		write_number(0, 2);
+		write_number(0x016100, 3);
+		write_number(TYPE_A << 16 | 1, 4);
 	}
-	flush(t, DIS_TO_SERVER);
+	write_turn(t, DIS_TO_SERVER);
 }
 
 /* Pipelined questions over TCP. */
-static void dns_questions(struct talk *t, const struct hostile *h)
+static void dns_questions(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	for (unsigned i = 0; i < 2000; i++) {
-		number(19, 2);
-		number(i, 2);
-		number(0x0100, 2);
-		number(1, 2);
-		number(0, 4);
-		number(0, 2);
-		number(0x016100, 3);
-		number(TYPE_A << 16 | 1, 4);
+		write_number(19, 2);
+		write_number(i, 2);
+		write_number(0x0100, 2);
+		write_number(1, 2);
+		write_number(0, 4);
+		write_number(0, 2);
+		write_number(0x016100, 3);
+		write_number(TYPE_A << 16 | 1, 4);
 	}
-	flush(t, DIS_TO_SERVER);
+	write_turn(t, DIS_TO_SERVER);
 }
 
 /* ---- tls ---- */
@@ -559,55 +482,55 @@ enum { RECORD = 0x16, HELLO = 1, HELLO_MAX = 14 * 1024 };
 
 static void tls_hello_start(void)
 {
-	number(HELLO, 1);
-	number(0, 3);
-	number(0x0303, 2);
+	write_number(HELLO, 1);
+	write_number(0, 3);
+	write_number(0x0303, 2);
 	for (unsigned i = 0; i < 32; i++)
-		number(i, 1);
-	number(0, 1);
+		write_number(i, 1);
+	write_number(0, 1);
 }
 
 static void tls_ciphers(unsigned n)
 {
-	number(2 * n, 2);
+	write_number(2 * n, 2);
 	for (unsigned i = 0; i < n; i++)
-		number(0xc100 - i, 2); /* sorted the wrong way round */
-	number(0x0100, 2);
+		write_number(0xc100 - i, 2); /* sorted the wrong way round */
+	write_number(0x0100, 2);
 }
 
 /* n extensions without data, the last first. */
 static void tls_extensions(unsigned n)
 {
-	size_t at = text.n;
-	number(0, 2);
-	number(43, 2); /* supported_versions: 1.3 */
-	number(3, 2);
-	number(0x020304, 3);
+	size_t at = written.n;
+	write_number(0, 2);
+	write_number(43, 2); /* supported_versions: 1.3 */
+	write_number(3, 2);
+	write_number(0x020304, 3);
 	for (unsigned i = 0; i < n; i++) {
-		number(0xf000 - i, 2);
-		number(0, 2);
+		write_number(0xf000 - i, 2);
+		write_number(0, 2);
 	}
-	set_number(at, (uint32_t)(text.n - at - 2), 2);
+	write_number_at(at, (uint32_t)(written.n - at - 2), 2);
 }
 
 /* What was written is a hello; it leaves in records of so many bytes. */
 static void tls_flush(struct talk *t, size_t record)
 {
 	static struct text hello;
-	set_number(1, (uint32_t)text.n - 4, 3);
-	hello = text;
-	text.n = 0;
+	write_number_at(1, (uint32_t)written.n - 4, 3);
+	hello = written;
+	written.n = 0;
 	for (size_t at = 0; at < hello.n; at += record) {
 		size_t n = hello.n - at < record ? hello.n - at : record;
-		number(RECORD, 1);
-		number(0x0301, 2);
-		number((uint32_t)n, 2);
-		put(bytes_of(hello.bytes + at, n));
+		write_number(RECORD, 1);
+		write_number(0x0301, 2);
+		write_number((uint32_t)n, 2);
+		write_bytes(bytes_of(hello.bytes + at, n));
 	}
-	flush(t, DIS_TO_SERVER);
+	write_turn(t, DIS_TO_SERVER);
 }
 
-static void tls_one_byte_records(struct talk *t, const struct hostile *h)
+static void tls_one_byte_records(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	tls_hello_start();
@@ -616,7 +539,7 @@ static void tls_one_byte_records(struct talk *t, const struct hostile *h)
 	tls_flush(t, 1);
 }
 
-static void tls_many_extensions(struct talk *t, const struct hostile *h)
+static void tls_many_extensions(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	tls_hello_start();
@@ -625,7 +548,7 @@ static void tls_many_extensions(struct talk *t, const struct hostile *h)
 	tls_flush(t, 16000);
 }
 
-static void tls_many_ciphers(struct talk *t, const struct hostile *h)
+static void tls_many_ciphers(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	tls_hello_start();
@@ -635,19 +558,19 @@ static void tls_many_ciphers(struct talk *t, const struct hostile *h)
 }
 
 /* Protocols of one byte each. */
-static void tls_protocols(struct talk *t, const struct hostile *h)
+static void tls_protocols(struct talk *t, const struct conversation *h)
 {
 	(void)h;
 	const unsigned n = 6000;
 	tls_hello_start();
 	tls_ciphers(2);
-	number(2 * n + 6 + 7, 2);
-	number(43 << 16 | 3, 4);
-	number(0x020304, 3);
-	number(16 << 16 | (2 * n + 2), 4);
-	number(2 * n, 2);
+	write_number(2 * n + 6 + 7, 2);
+	write_number(43 << 16 | 3, 4);
+	write_number(0x020304, 3);
+	write_number(16 << 16 | (2 * n + 2), 4);
+	write_number(2 * n, 2);
 	for (unsigned i = 0; i < n; i++)
-		number(0x0161, 2);
+		write_number(0x0161, 2);
 	tls_flush(t, 16000);
 }
 
@@ -679,7 +602,7 @@ static void tls_protocols(struct talk *t, const struct hostile *h)
 		POSTGRES_AS(postgres_said, statement, statement, "", "")
 
 /* clang-format off */
-const struct hostile hostile[] = {
+const struct conversation hostile[] = {
 	TCP("http", "one field of 59 KiB", http_one_field),
 	TCP("http", "folds of one byte", http_folds),
 	TCP("http", "a list of one-byte names", http_list),
@@ -747,7 +670,7 @@ const struct hostile hostile[] = {
 const size_t n_hostile = sizeof(hostile) / sizeof(hostile[0]);
 
 /* clang-format off */
-const struct hostile ordinary[] = {
+const struct conversation ordinary[] = {
 	SAYS("SELECT 1"),
 	SAYS("BEGIN"),
 	SAYS("COMMIT"),

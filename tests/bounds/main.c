@@ -3,7 +3,7 @@
  * bw-bounds: does the engine keep within its limits while somebody attacks them? README.md says
  * what is tried.
  *
- *	bw-bounds [floods|slow|streams|dissect]...    all of them without a word
+ *	bw-bounds [floods|slow|streams|dissect|speed]...    all of them without a word
  */
 #include "parts.h"
 #include "score.h"
@@ -16,10 +16,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"floods", floods_run},
-	{"slow", slow_run},
-	{"streams", streams_run},
-	{"dissect", dissect_run},
+	{"floods", floods_run},	  {"slow", slow_run},	{"streams", streams_run},
+	{"dissect", dissect_run}, {"speed", speed_run},
 };
 
 enum { N_PARTS = sizeof(parts) / sizeof(parts[0]) };

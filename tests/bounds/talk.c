@@ -17,6 +17,7 @@ struct listener {
 	bool is_claimed;
 	enum talk_end end;
 	uint64_t n_seen; /* bytes of values, so that they are looked at */
+	unsigned n_judged;
 };
 
 void talk_init(struct talk *t, const char *protocol, uint8_t ip_proto)
@@ -82,6 +83,7 @@ static void on_event(void *ctx, const struct dis_event *event)
 {
 	struct listener *l = ctx;
 	l->is_claimed |= event->kind == DIS_CLAIM;
+	l->n_judged += event->kind != DIS_CLAIM && event->kind != DIS_REPLY;
 	for (size_t i = 0; i < event->n_values; i++)
 		l->n_seen += event->values[i].text.n;
 }
@@ -155,35 +157,43 @@ static size_t measured_bytes(const struct talk *t)
 	return n;
 }
 
-/* Nanoseconds of one hearing, copying the listener included. */
+/* Nanoseconds of one hearing, copying the listener included. What was heard is left in `l`. */
 static double one_try(const struct talk *t, const struct listener *before, size_t last, size_t step,
-		      uint64_t at_least_ns, enum talk_end *end)
+		      uint64_t at_least_ns, struct listener *l)
 {
-	static struct listener l;
 	uint64_t start = score_cpu_ns(), took = 0;
 	unsigned n = 0;
 	for (; took < at_least_ns; took = score_cpu_ns() - start) {
 		for (int i = 0; i < 8; i++) {
-			memcpy(&l, before, sizeof(l));
-			hear(&l, t, t->n_before, last, step);
+			memcpy(l, before, sizeof(*l));
+			hear(l, t, t->n_before, last, step);
 			n++;
 		}
 	}
-	*end = l.end;
 	return (double)took / n;
+}
+
+struct talk_cost talk_measure(const struct talk *t, size_t step, uint64_t at_least_ns)
+{
+	static struct listener before, after;
+	memset(&before, 0, sizeof(before));
+	hear(&before, t, 0, t->n_before, 0);
+	before.n_judged = 0;
+	double idle = 0;
+	for (int i = 0; i < IDLE_TRIES; i++) {
+		double took = one_try(t, &before, t->n_before, step, at_least_ns / 8, &after);
+		idle = i == 0 || took < idle ? took : idle;
+	}
+	double took = one_try(t, &before, t->n_turns, step, at_least_ns, &after);
+	return (struct talk_cost){.ns = took > idle ? took - idle : 1,
+				  .n_bytes = measured_bytes(t),
+				  .n_judged = after.n_judged,
+				  .end = after.end};
 }
 
 double talk_cost(const struct talk *t, size_t step, uint64_t at_least_ns, enum talk_end *end)
 {
-	static struct listener before;
-	enum talk_end unused;
-	memset(&before, 0, sizeof(before));
-	hear(&before, t, 0, t->n_before, 0);
-	double idle = 0;
-	for (int i = 0; i < IDLE_TRIES; i++) {
-		double took = one_try(t, &before, t->n_before, step, at_least_ns / 8, &unused);
-		idle = i == 0 || took < idle ? took : idle;
-	}
-	double took = one_try(t, &before, t->n_turns, step, at_least_ns, end);
-	return (took > idle ? took - idle : 1) / (double)measured_bytes(t);
+	struct talk_cost cost = talk_measure(t, step, at_least_ns);
+	*end = cost.end;
+	return cost.ns / (double)cost.n_bytes;
 }

@@ -40,7 +40,17 @@ bool talk_load(struct talk *t, const char *path);
 /* What is measured begins here. */
 void talk_mark(struct talk *t);
 
-/* Nanoseconds a byte behind the mark; step: bytes that arrive at once, 0: a turn at a time. */
+/* What one hearing cost behind the mark. */
+struct talk_cost {
+	double ns;
+	size_t n_bytes;
+	unsigned n_judged; /* events that a policy judges: requests, logins, what is opaque */
+	enum talk_end end;
+};
+
+/* step: bytes that arrive at once, 0: a turn at a time. */
+struct talk_cost talk_measure(const struct talk *t, size_t step, uint64_t at_least_ns);
+/* The same as nanoseconds a byte. */
 double talk_cost(const struct talk *t, size_t step, uint64_t at_least_ns, enum talk_end *end);
 
 #endif
