@@ -60,3 +60,26 @@ void write_postgres_query(const struct sql *s)
 	write_number(0, 1);
 	write_number_at(from + 1, (uint32_t)(written.n - from) - 1, 4);
 }
+
+void write_http2_frame(enum http2_frame type, unsigned flags, uint32_t stream, struct bytes payload)
+{
+	write_number((uint32_t)payload.n, 3);
+	write_number(type, 1);
+	write_number(flags, 1);
+	write_number(stream, 4);
+	write_bytes(payload);
+}
+
+void http2_opening(struct talk *t)
+{
+	const struct bytes nothing = {0};
+	write_text("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	write_http2_frame(HTTP2_SETTINGS, 0, 0, nothing);
+	write_turn(t, DIS_TO_SERVER);
+	write_http2_frame(HTTP2_SETTINGS, 0, 0, nothing);
+	write_http2_frame(HTTP2_SETTINGS, HTTP2_ACK, 0, nothing);
+	write_turn(t, DIS_TO_CLIENT);
+	write_http2_frame(HTTP2_SETTINGS, HTTP2_ACK, 0, nothing);
+	write_turn(t, DIS_TO_SERVER);
+	talk_mark(t);
+}

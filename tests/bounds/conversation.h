@@ -20,11 +20,16 @@ struct conversation {
 	void (*build)(struct talk *t, const struct conversation *c);
 	struct sql sql;
 	uint8_t ip_proto;
+	double known; /* a gap: up to so many times the usual; README.md says why */
 };
 
 /* hostile.c: made to cost as much as they can. */
 extern const struct conversation hostile[];
 extern const size_t n_hostile;
+
+/* hostile_http2.c */
+extern const struct conversation hostile_http2[];
+extern const size_t n_hostile_http2;
 
 /* hostile.c: statements as applications send them, in the wrapping of the hostile ones: what those
  * are measured against. */
@@ -38,6 +43,23 @@ extern const size_t n_honest;
 /* A statement as its server is sent it. */
 void write_mysql_query(const struct sql *s);
 void write_postgres_query(const struct sql *s);
+
+enum http2_frame {
+	HTTP2_DATA = 0,
+	HTTP2_HEADERS = 1,
+	HTTP2_RST_STREAM = 3,
+	HTTP2_SETTINGS = 4,
+	HTTP2_PING = 6,
+	HTTP2_WINDOW_UPDATE = 8,
+	HTTP2_UNKNOWN = 0x55,
+};
+
+enum { HTTP2_END_STREAM = 1, HTTP2_ACK = 1, HTTP2_END_HEADERS = 4 }; /* flags */
+
+void write_http2_frame(enum http2_frame type, unsigned flags, uint32_t stream,
+		       struct bytes payload);
+/* Preface and settings of both; what follows counts. */
+void http2_opening(struct talk *t);
 
 bool conversation_read_seed(struct talk *t, const char *protocol, const char *name);
 /* False: its seed cannot be read. */

@@ -139,34 +139,57 @@ static double times_usual(int how, enum talk_end *end)
 	return best[1] / best[0];
 }
 
-static void judge(const struct conversation *h)
+static void judge(const struct conversation *c)
 {
 	static const char *const how[] = {"in one", "byte by byte"};
 	enum talk_end end;
 	double times[2] = {times_usual(0, &end), times_usual(1, &end)};
-	printf("%-9s %-36s %8.2fx %8.2fx %s\n", h->protocol, h->name, times[0], times[1],
+	printf("%-9s %-36s %8.2fx %8.2fx %s\n", c->protocol, c->name, times[0], times[1],
 	       end_name(end));
 	for (int i = 0; i < 2; i++)
-		score_times(SCORE_S10, (struct score_ratio){times[i], COST_LIMIT, 0}, h->name,
-			    how[i]);
+		score_times(SCORE_S10, (struct score_ratio){times[i], COST_LIMIT, c->known},
+			    c->name, how[i]);
+}
+
+/* What protocols have hostile rows; those that are only recognised have none: they read their first
+ * unit and no more. */
+static const struct {
+	const struct conversation *rows;
+	const size_t *n;
+} lists[] = {{hostile, &n_hostile}, {hostile_http2, &n_hostile_http2}};
+
+static const struct conversation *next_row(const char *protocol, size_t *list, size_t *i)
+{
+	for (; *list < sizeof(lists) / sizeof(lists[0]); (*list)++, *i = 0)
+		for (; *i < *lists[*list].n; (*i)++)
+			if (strcmp(lists[*list].rows[*i].protocol, protocol) == 0)
+				return &lists[*list].rows[(*i)++];
+	return NULL;
 }
 
 static void judge_all(const char *protocol)
 {
-	for (size_t i = 0; i < n_hostile; i++) {
-		if (strcmp(hostile[i].protocol, protocol) != 0)
-			continue;
-		if (conversation_build(&talk, &hostile[i]))
-			judge(&hostile[i]);
+	size_t list = 0, i = 0;
+	for (const struct conversation *c; (c = next_row(protocol, &list, &i));) {
+		if (conversation_build(&talk, c))
+			judge(c);
 		else
-			score_try(SCORE_S10, false, "%s: no seed %s", protocol, hostile[i].seed);
+			score_try(SCORE_S10, false, "%s: no seed %s", protocol, c->seed);
 	}
+}
+
+static bool has_rows(const char *protocol)
+{
+	size_t list = 0, i = 0;
+	return next_row(protocol, &list, &i) != NULL;
 }
 
 void dissect_run(void)
 {
 	for (size_t d = 0; d < n_dissectors; d++) {
 		const char *protocol = dissectors[d]->name;
+		if (!has_rows(protocol))
+			continue;
 		bool has_usual = find_usual(protocol);
 		score_try(SCORE_S10, has_usual, "%s: has ordinary seeds", protocol);
 		if (!has_usual)

@@ -42,30 +42,6 @@ static void http_keep_alive(struct talk *t, const struct conversation *c)
 
 /* ---- http2 ---- */
 
-enum { H2_DATA = 0, H2_HEADERS = 1, H2_SETTINGS = 4, H2_END_STREAM = 1, H2_END_HEADERS = 4 };
-
-static void write_frame(unsigned type, unsigned flags, uint32_t stream, const char *payload,
-			size_t n)
-{
-	write_number((uint32_t)n, 3);
-	write_number(type, 1);
-	write_number(flags, 1);
-	write_number(stream, 4);
-	write_bytes(bytes_of(payload, n));
-}
-
-static void http2_begin(struct talk *t)
-{
-	write_text("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-	write_frame(H2_SETTINGS, 0, 0, "", 0);
-	write_turn(t, DIS_TO_SERVER);
-	write_frame(H2_SETTINGS, 0, 0, "", 0);
-	write_frame(H2_SETTINGS, 1, 0, "", 0);
-	write_turn(t, DIS_TO_CLIENT);
-	write_frame(H2_SETTINGS, 1, 0, "", 0);
-	write_turn(t, DIS_TO_SERVER);
-}
-
 /* As clients do it: what repeats is named by its index, the path is written out. */
 static void http2_keep_alive(struct talk *t, const struct conversation *c)
 {
@@ -75,21 +51,18 @@ static void http2_keep_alive(struct talk *t, const struct conversation *c)
 	static const char later[] = "\x82\x86\xbf\x04\x0d/2026/11/post\xbe";
 	static const char reply[] = "\x88\x0f\x10\x09text/html\x0f\x0d\x03"
 				    "128";
+	char body[BODY];
 	(void)c;
-	http2_begin(t);
-	talk_mark(t);
+	memset(body, 'x', sizeof(body));
+	http2_opening(t);
 	for (uint32_t i = 0; i < EXCHANGES; i++) {
 		const size_t n = i ? sizeof(later) - 1 : sizeof(first) - 1;
-		write_frame(H2_HEADERS, H2_END_STREAM | H2_END_HEADERS, 2 * i + 1,
-			    i ? later : first, n);
+		write_http2_frame(HTTP2_HEADERS, HTTP2_END_STREAM | HTTP2_END_HEADERS, 2 * i + 1,
+				  bytes_of(i ? later : first, n));
 		write_turn(t, DIS_TO_SERVER);
-		write_frame(H2_HEADERS, H2_END_HEADERS, 2 * i + 1, reply, sizeof(reply) - 1);
-		write_frame(H2_DATA, H2_END_STREAM, 2 * i + 1, "", 0);
-		written.n -= 9;
-		write_number(BODY, 3);
-		write_number(H2_DATA << 8 | H2_END_STREAM, 2);
-		write_number(2 * i + 1, 4);
-		write_body();
+		write_http2_frame(HTTP2_HEADERS, HTTP2_END_HEADERS, 2 * i + 1,
+				  bytes_of(reply, sizeof(reply) - 1));
+		write_http2_frame(HTTP2_DATA, HTTP2_END_STREAM, 2 * i + 1, bytes_of(body, BODY));
 		write_turn(t, DIS_TO_CLIENT);
 	}
 }
@@ -188,15 +161,15 @@ static void dns_lookups(struct talk *t, const struct conversation *c)
 
 /* clang-format off */
 const struct conversation honest[] = {
-	{"http", "requests of a browser, small pages", NULL, 0, http_keep_alive, {0}, IPPROTO_TCP},
-	{"http2", "requests by index, small pages", NULL, 0, http2_keep_alive, {0}, IPPROTO_TCP},
-	{"mysql", "statements of WordPress and sysbench", "reports_the_login", 0, mysql_statements, {0}, IPPROTO_TCP},
-	{"postgres", "the same statements", "does_not_split_inside_dollar_quotes", 1, postgres_statements, {0}, IPPROTO_TCP},
-	{"redis", "GET and SET of 128 bytes", NULL, 0, redis_cache, {0}, IPPROTO_TCP},
-	{"dns", "lookups and answers of two addresses", NULL, 0, dns_lookups, {0}, IPPROTO_UDP},
-	{"tls", "the opening of a connection", "makes_the_fingerprint_that_others_make", 0, NULL, {0}, IPPROTO_TCP},
-	{"quic", "the opening of a connection", "ends_with_the_servers_hello", 0, NULL, {0}, IPPROTO_UDP},
-	{"ssh", "the opening of a connection", "ssh_is_answered_by_a_banner_and_its_key_exchange", 0, NULL, {0}, IPPROTO_TCP},
+	{"http", "requests of a browser, small pages", NULL, 0, http_keep_alive, {0}, IPPROTO_TCP, 0},
+	{"http2", "requests by index, small pages", NULL, 0, http2_keep_alive, {0}, IPPROTO_TCP, 0},
+	{"mysql", "statements of WordPress and sysbench", "reports_the_login", 0, mysql_statements, {0}, IPPROTO_TCP, 0},
+	{"postgres", "the same statements", "does_not_split_inside_dollar_quotes", 1, postgres_statements, {0}, IPPROTO_TCP, 0},
+	{"redis", "GET and SET of 128 bytes", NULL, 0, redis_cache, {0}, IPPROTO_TCP, 0},
+	{"dns", "lookups and answers of two addresses", NULL, 0, dns_lookups, {0}, IPPROTO_UDP, 0},
+	{"tls", "the opening of a connection", "makes_the_fingerprint_that_others_make", 0, NULL, {0}, IPPROTO_TCP, 0},
+	{"quic", "the opening of a connection", "ends_with_the_servers_hello", 0, NULL, {0}, IPPROTO_UDP, 0},
+	{"ssh", "the opening of a connection", "ssh_is_answered_by_a_banner_and_its_key_exchange", 0, NULL, {0}, IPPROTO_TCP, 0},
 };
 /* clang-format on */
 const size_t n_honest = sizeof(honest) / sizeof(honest[0]);

@@ -578,20 +578,25 @@ static void tls_protocols(struct talk *t, const struct conversation *h)
 
 #define TCP(protocol, what, build)                                                                 \
 	{                                                                                          \
-		protocol, what, NULL, 0, build, {0}, IPPROTO_TCP                                   \
+		protocol, what, NULL, 0, build, {0}, IPPROTO_TCP, 0                                \
 	}
 #define UDP(protocol, what, build)                                                                 \
 	{                                                                                          \
-		protocol, what, NULL, 0, build, {0}, IPPROTO_UDP                                   \
+		protocol, what, NULL, 0, build, {0}, IPPROTO_UDP, 0                                \
+	}
+/* Whole conversations: what is sealed cannot be written here. */
+#define QUIC(what, seed)                                                                           \
+	{                                                                                          \
+		"quic", what, seed, 0, NULL, {0}, IPPROTO_UDP, 0                                   \
 	}
 #define MYSQL_AS(builder, what, ...)                                                               \
 	{                                                                                          \
-		"mysql", what, "reports_the_login", 0, builder, {__VA_ARGS__}, IPPROTO_TCP         \
+		"mysql", what, "reports_the_login", 0, builder, {__VA_ARGS__}, IPPROTO_TCP, 0      \
 	}
 #define POSTGRES_AS(builder, what, ...)                                                            \
 	{                                                                                          \
 		"postgres", what, "does_not_split_inside_dollar_quotes", 1, builder,               \
-			{__VA_ARGS__}, IPPROTO_TCP                                                 \
+			{__VA_ARGS__}, IPPROTO_TCP, 0                                              \
 	}
 #define MYSQL(what, ...)    MYSQL_AS(mysql, what, __VA_ARGS__)
 #define POSTGRES(what, ...) POSTGRES_AS(postgres, what, __VA_ARGS__)
@@ -640,6 +645,10 @@ const struct conversation hostile[] = {
 	TCP("tls", "250 extensions, backwards", tls_many_extensions),
 	TCP("tls", "1,020 ciphers, backwards", tls_many_ciphers),
 	TCP("tls", "6,000 protocols", tls_protocols),
+	QUIC("packets of one byte", "takes_packets_of_one_byte"),
+	QUIC("frames of one byte, backwards", "joins_frames_of_one_byte_backwards"),
+	QUIC("the same byte again and again", "takes_the_same_byte_again_and_again"),
+	QUIC("pings", "takes_pings"),
 	SQL("nested as deep as it goes", "SELECT ", "(", ""),
 	SQL("nested and closed, again and again", "SELECT 1", "+((((((((((((((((((((1))))))))))))))))))))", ""),
 	SQL("selects in selects", "SELECT 1", ",(SELECT a FROM(SELECT b FROM t)x)", ""),

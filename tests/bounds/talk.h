@@ -10,7 +10,7 @@
 
 enum {
 	TALK_BYTES_MAX = 128 * 1024, /* of one side */
-	TALK_TURNS_MAX = 64,
+	TALK_TURNS_MAX = 512,
 };
 
 struct talk_turn {
