@@ -8,17 +8,14 @@
 #include "choices.h"
 
 #include "../evasion/judge.h"
+#include "../evasion/options.h"
+#include "../evasion/share.h"
 
 #include <fnmatch.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef CATALOGUES_DIRECTORY
@@ -33,21 +30,13 @@ enum {
 	PORT_SETS = 8,
 	RUNS_PER_SET = 1500, /* in all 48,000 above the first */
 	JOBS = 40,
-	JOBS_MAX = 60,
 	SEED = 20260731,
-};
-
-struct options {
-	const char *only, *build, *catalogues;
-	bool all, bare, both, keep, list, verbose;
-	unsigned jobs;
-	uint32_t seed;
 };
 
 /* Writers: the processes; each result has one. */
 struct board {
 	_Atomic size_t next;
-	struct result result[JOBS_MAX * ROUND_OF_JOB];
+	struct result result[SHARE_JOBS_MAX * ROUND_OF_JOB];
 };
 
 /* What is kept of a run that nobody defended. */
@@ -61,7 +50,8 @@ struct job {
 	uint8_t *bare;
 	size_t n, n_checked; /* the first of them: the kernel on the way verifies checksums too */
 	struct board *board;
-	bool is_bare; /* this time */
+	bool is_bare;	   /* this time */
+	size_t first, end; /* of the round */
 	unsigned n_rounds;
 };
 
@@ -128,46 +118,29 @@ static void list(const struct job *job)
 
 /* ---- running ---- */
 
-static void one_run(struct job *job, struct player *player, size_t first, size_t i)
+static void one_run(struct job *job, struct player *player, size_t i)
 {
 	static struct strategy strategy;
 	char name[CHOICE_NAME];
-	const struct run *r = &job->run[first + i];
+	const struct run *r = &job->run[job->first + i];
 	choice_name(&job->shelf, r, name);
 	(void)strategy_parse(&strategy, job->shelf.entry[r->entry].text); /* known to be good */
 	course_run(player, &r->choice, &strategy, choice_hash(name, job->options->seed),
 		   &job->board->result[i]);
 }
 
-static void work(struct job *job, size_t first, size_t n, unsigned number)
+static int work(void *ctx, unsigned number)
 {
 	static struct player player;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	struct job *job = ctx;
 	if (player_init(&player, &job->world, number, job->is_bare, job->options->seed))
-		_exit(EXIT_FAILURE);
+		return -1;
 	/* Ports of the last rounds are not used again. */
 	player.n_runs = (job->n_rounds % PORT_SETS) * RUNS_PER_SET;
-	for (size_t i; (i = atomic_fetch_add(&job->board->next, 1)) < n;)
-		one_run(job, &player, first, i);
+	for (size_t i; (i = atomic_fetch_add(&job->board->next, 1)) < job->end - job->first;)
+		one_run(job, &player, i);
 	player_fini(&player);
-	_exit(EXIT_SUCCESS);
-}
-
-static int run_jobs(struct job *job, size_t first, size_t n)
-{
-	pid_t worker[JOBS_MAX];
-	int bad = 0, status;
-	atomic_store(&job->board->next, 0);
-	for (unsigned i = 0; i < job->options->jobs; i++) {
-		worker[i] = fork();
-		if (worker[i] == 0)
-			work(job, first, n, i);
-		bad |= worker[i] < 0;
-	}
-	for (unsigned i = 0; i < job->options->jobs; i++)
-		if (worker[i] > 0)
-			bad |= waitpid(worker[i], &status, 0) != worker[i] || status != 0;
-	return bad ? -1 : 0;
+	return 0;
 }
 
 static int run_round(struct job *job, size_t first, size_t n)
@@ -180,7 +153,10 @@ static int run_round(struct job *job, size_t first, size_t n)
 		return -1;
 	if (!job->is_bare && world_start_daemon(&job->world))
 		return -1;
-	int bad = run_jobs(job, first, n);
+	job->first = first;
+	job->end = first + n;
+	atomic_store(&job->board->next, 0);
+	int bad = share_out(job->options->jobs, work, job);
 	job->n_rounds++;
 	world_stop_daemon(&job->world); /* what it still had to write is in the records now */
 	return bad;
@@ -192,10 +168,8 @@ static void tell_failure(const struct job *job, const struct run *r, const char 
 {
 	char name[CHOICE_NAME];
 	choice_name(&job->shelf, r, name);
-	(void)printf("  FAIL %s: %s\n    %s\n    repeat: bw-catalogues --build %s --seed %u --only "
-		     "'%s'\n",
-		     name, why, job->shelf.entry[r->entry].text, job->options->build,
-		     job->options->seed, name);
+	(void)printf("  FAIL %s: %s\n    %s\n", name, why, job->shelf.entry[r->entry].text);
+	options_tell_repeat(job->options, "bw-catalogues", name);
 }
 
 static void tell_run(const struct job *job, const struct run *r, const struct result *o)
@@ -382,63 +356,16 @@ static int run(struct job *job)
 	return status;
 }
 
-/* ---- command line ---- */
-
-static int parse(int argc, char **argv, struct options *o)
-{
-	static const struct option known[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"only", required_argument, NULL, 'o'},
-		{"bare", no_argument, NULL, 'b'},
-		{"both", no_argument, NULL, '2'},
-		{"jobs", required_argument, NULL, 'j'},
-		{"seed", required_argument, NULL, 's'},
-		{"keep", no_argument, NULL, 'k'},
-		{"list", no_argument, NULL, 'l'},
-		{"build", required_argument, NULL, 'd'},
-		{"catalogues", required_argument, NULL, 'c'},
-		{"verbose", no_argument, NULL, 'v'},
-		{NULL, 0, NULL, 0},
-	};
-	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-		o->all |= c == 'a';
-		o->bare |= c == 'b';
-		o->both |= c == '2';
-		o->keep |= c == 'k';
-		o->list |= c == 'l';
-		o->verbose |= c == 'v';
-		if (c == 'o')
-			o->only = optarg;
-		if (c == 'd')
-			o->build = optarg;
-		if (c == 'c')
-			o->catalogues = optarg;
-		if (c == 'j')
-			o->jobs = (unsigned)strtoul(optarg, NULL, 10);
-		if (c == 's')
-			o->seed = (uint32_t)strtoul(optarg, NULL, 10);
-		if (c == '?')
-			return -1;
-	}
-	return optind == argc && o->jobs >= 1 && o->jobs <= JOBS_MAX ? 0 : -1;
-}
-
-static void *shared(size_t n)
-{
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return p == MAP_FAILED ? NULL : p;
-}
-
 static int prepare(struct job *job)
 {
 	job->run = calloc(RUNS_MAX, sizeof(*job->run));
 	job->bare = calloc(RUNS_MAX, 1);
-	job->board = shared(sizeof(*job->board));
+	job->board = share_memory(sizeof(*job->board));
 	if (!job->run || !job->bare || !job->board) {
 		perror("bw-catalogues");
 		return -1;
 	}
-	if (shelf_load(&job->shelf, job->options->catalogues, job->options->seed))
+	if (shelf_load(&job->shelf, job->options->data, job->options->seed))
 		return -1;
 	struct run *all = calloc(RUNS_MAX, sizeof(*all));
 	if (all)
@@ -463,17 +390,12 @@ static int use(struct job *job)
 int main(int argc, char **argv)
 {
 	static struct options options = {
-		.build = ".", .catalogues = CATALOGUES_DIRECTORY, .jobs = JOBS, .seed = SEED};
+		.build = ".", .data = CATALOGUES_DIRECTORY, .jobs = JOBS, .seed = SEED};
 	static struct job job;
 	job.options = &options;
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	if (parse(argc, argv, &options)) {
-		(void)fprintf(stderr,
-			      "usage: bw-catalogues [--all] [--only PATTERN] [--bare | --both] "
-			      "[--jobs N] [--seed N] [--keep] [--list] [--verbose] [--build DIR] "
-			      "[--catalogues DIR]\n");
+	if (options_parse(&options, argc, argv))
 		return 64;
-	}
 	int status = prepare(&job) ? EXIT_FAILURE : use(&job);
 	shelf_free(&job.shelf);
 	free(job.run);

@@ -5,20 +5,17 @@
  * records are read when all have ended.
  *
  *	bw-evasion [--all] [--only PATTERN] [--bare] [--jobs N] [--seed N] [--keep] [--list]
- *	           [--build DIR]
+ *	           [--build DIR] [--data FILE]
  */
 #include "judge.h"
+#include "options.h"
+#include "share.h"
 
 #include <fnmatch.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef EVASION_ROWS
@@ -29,16 +26,8 @@ enum {
 	SKIPPED = 77,
 	VARIANTS_MAX = 16384,
 	JOBS = 24,
-	JOBS_MAX = 60,
 	QUICK_SHARE = 4, /* one variant of so many, and the first of each row */
 	NAME_MAX_LENGTH = 96,
-};
-
-struct options {
-	const char *only, *build, *rows;
-	bool all, bare, keep, list, verbose;
-	unsigned jobs;
-	uint32_t seed;
 };
 
 /* Writers: the processes; each outcome has one. */
@@ -54,6 +43,7 @@ struct job {
 	bool *is_chosen;
 	size_t n;
 	struct board *board;
+	enum row_phase phase; /* at work */
 };
 
 /* ---- which ---- */
@@ -90,19 +80,19 @@ static void list(const struct job *job)
 
 /* ---- running ---- */
 
-static void work(struct job *job, enum row_phase phase, unsigned number)
+static int work(void *ctx, unsigned number)
 {
 	static struct player player;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	struct job *job = ctx;
 	if (player_init(&player, &job->world, number, job->options->bare, job->options->seed))
-		_exit(EXIT_FAILURE);
+		return -1;
 	/* Ports of former phases are not used again. */
-	player.n_runs = (unsigned)phase * 3000;
+	player.n_runs = (unsigned)job->phase * 3000;
 	for (size_t i; (i = atomic_fetch_add(&job->board->next, 1)) < job->n;)
-		if (job->is_chosen[i] && job->variant[i].phase == phase)
+		if (job->is_chosen[i] && job->variant[i].phase == job->phase)
 			player_run(&player, &job->variant[i], &job->board->outcome[i]);
 	player_fini(&player);
-	_exit(EXIT_SUCCESS);
+	return 0;
 }
 
 static int set_phase(const struct world *w, enum row_phase phase)
@@ -124,22 +114,11 @@ static int set_phase(const struct world *w, enum row_phase phase)
 
 static int run_phase(struct job *job, enum row_phase phase)
 {
-	pid_t worker[JOBS_MAX];
-	unsigned jobs = phase == PHASE_ALONE ? 1 : job->options->jobs;
-	int bad = 0, status;
 	if (set_phase(&job->world, phase))
 		return -1;
+	job->phase = phase;
 	atomic_store(&job->board->next, 0);
-	for (unsigned i = 0; i < jobs; i++) {
-		worker[i] = fork();
-		if (worker[i] == 0)
-			work(job, phase, i);
-		bad |= worker[i] < 0;
-	}
-	for (unsigned i = 0; i < jobs; i++)
-		if (worker[i] > 0)
-			bad |= waitpid(worker[i], &status, 0) != worker[i] || status != 0;
-	return bad ? -1 : 0;
+	return share_out(phase == PHASE_ALONE ? 1 : job->options->jobs, work, job);
 }
 
 static bool has_phase(const struct job *job, enum row_phase phase)
@@ -172,9 +151,8 @@ static void tell_failure(const struct job *job, const struct variant *v, const c
 {
 	char name[NAME_MAX_LENGTH];
 	variant_name(v, name, sizeof(name));
-	(void)printf("  %s %s: %s\n    repeat: bw-evasion --build %s --seed %u --only '%s'\n",
-		     v->row->gap ? "gap " : "FAIL", name, why, job->options->build,
-		     job->options->seed, name);
+	(void)printf("  %s %s: %s\n", v->row->gap ? "gap " : "FAIL", name, why);
+	options_tell_repeat(job->options, "bw-evasion", name);
 }
 
 static void tally_one(const struct job *job, const struct records *r, size_t i, struct tally *t)
@@ -266,72 +244,31 @@ static int judge_all(const struct job *job)
 
 static int run(struct job *job)
 {
-	job->board = mmap(NULL, sizeof(*job->board), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (job->board == MAP_FAILED)
+	job->board = share_memory(sizeof(*job->board));
+	if (!job->board)
 		return EXIT_FAILURE;
 	int bad = world_make(&job->world, job->options->build) || run_all(job);
 	int status = bad ? EXIT_FAILURE : judge_all(job);
 	world_unmake(&job->world, job->options->keep || bad);
-	(void)munmap(job->board, sizeof(*job->board)); /* the end is near anyway */
 	return status;
-}
-
-/* ---- command line ---- */
-
-static int parse(int argc, char **argv, struct options *o)
-{
-	static const struct option known[] = {
-		{"all", no_argument, NULL, 'a'},
-		{"only", required_argument, NULL, 'o'},
-		{"bare", no_argument, NULL, 'b'},
-		{"jobs", required_argument, NULL, 'j'},
-		{"seed", required_argument, NULL, 's'},
-		{"keep", no_argument, NULL, 'k'},
-		{"list", no_argument, NULL, 'l'},
-		{"build", required_argument, NULL, 'd'},
-		{"rows", required_argument, NULL, 'r'},
-		{"verbose", no_argument, NULL, 'v'},
-		{NULL, 0, NULL, 0},
-	};
-	for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-		o->all |= c == 'a';
-		o->bare |= c == 'b';
-		o->keep |= c == 'k';
-		o->list |= c == 'l';
-		o->verbose |= c == 'v';
-		if (c == 'o')
-			o->only = optarg;
-		if (c == 'd')
-			o->build = optarg;
-		if (c == 'r')
-			o->rows = optarg;
-		if (c == 'j')
-			o->jobs = (unsigned)strtoul(optarg, NULL, 10);
-		if (c == 's')
-			o->seed = (uint32_t)strtoul(optarg, NULL, 10);
-		if (c == '?')
-			return -1;
-	}
-	return optind == argc && o->jobs >= 1 && o->jobs <= JOBS_MAX ? 0 : -1;
 }
 
 int main(int argc, char **argv)
 {
 	struct options options = {
-		.build = ".", .rows = EVASION_ROWS, .jobs = JOBS, .seed = 268435456};
+		.build = ".", .data = EVASION_ROWS, .jobs = JOBS, .seed = 268435456};
 	static struct rows rows;
 	static struct variant variant[VARIANTS_MAX];
 	static bool chosen[VARIANTS_MAX];
 	struct job job = {.options = &options, .variant = variant, .is_chosen = chosen};
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
-	if (parse(argc, argv, &options)) {
-		(void)fprintf(stderr, "usage: bw-evasion [--all] [--only PATTERN] [--bare] "
-				      "[--jobs N] [--seed N] [--keep] [--list] [--verbose] "
-				      "[--build DIR] [--rows FILE]\n");
+	if (options_parse(&options, argc, argv))
+		return 64;
+	if (options.both) {
+		(void)fprintf(stderr, "bw-evasion: only bw-catalogues compares both\n");
 		return 64;
 	}
-	if (rows_load(&rows, options.rows))
+	if (rows_load(&rows, options.data))
 		return EXIT_FAILURE;
 	job.n = rows_expand(&rows, variant, VARIANTS_MAX);
 	for (size_t i = 0; i < job.n; i++)
