@@ -131,7 +131,7 @@ static size_t refuse(const void *state, uint8_t ip_proto, struct bytes unit, str
 	const struct mysql_state *st = state;
 	(void)ip_proto, (void)unit; /* the state says all */
 	const struct mysql_pending *last = &st->pending[st->first_pending];
-	if (st->n_pending != 1 || last->command != st->command)
+	if (!mysql_is_alone(st) || last->command != st->command)
 		return 0;
 	bool is_login = last->command == COM_CONNECT || last->command == COM_CHANGE_USER;
 	unsigned code = is_login ? ER_ACCESS_DENIED : ER_SPECIFIC_DENIED;

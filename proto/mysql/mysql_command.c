@@ -11,14 +11,30 @@ enum {
 	EXECUTE_HEAD = 5, /* command and statement number */
 };
 
-bool mysql_push(struct mysql_state *st, enum mysql_command command, unsigned flags, unsigned slot)
+/* The last command has all its flags once another follows: if it is like the one before it, both
+ * are one run. So a client may send thousands of rows ahead. */
+static void join_last(struct mysql_state *st)
 {
+	if (st->n_pending < 2)
+		return;
+	const struct mysql_pending *last = mysql_last_pending(st);
+	struct mysql_pending *before =
+		&st->pending[(st->first_pending + st->n_pending - 2) % MYSQL_PENDING_MAX];
+	if (last->command != before->command || last->flags || before->flags ||
+	    last->slot != MYSQL_NO_SLOT || before->slot != MYSQL_NO_SLOT || before->n == UINT8_MAX)
+		return;
+	before->n++;
+	st->n_pending--;
+}
+
+bool mysql_push(struct mysql_state *st, enum mysql_command command)
+{
+	join_last(st);
 	if (st->n_pending == MYSQL_PENDING_MAX)
 		return false;
-	const size_t at = (st->first_pending + st->n_pending) % MYSQL_PENDING_MAX;
-	st->pending[at] = (struct mysql_pending){
-		.command = (uint8_t)command, .flags = (uint8_t)flags, .slot = (uint8_t)slot};
 	st->n_pending++;
+	*mysql_last_pending(st) =
+		(struct mysql_pending){.command = (uint8_t)command, .slot = MYSQL_NO_SLOT, .n = 1};
 	return true;
 }
 
@@ -102,6 +118,8 @@ static const char *judge_named(struct mysql_state *st, const struct shape *shape
 	mysql_begin_request(d, st, (enum mysql_command)shape->command, (enum sql_verb)shape->verb);
 	if (is_table && name.n)
 		mysql_put_table(d, st, name);
+	else if (shape->verb == SQL_CREATE || shape->verb == SQL_DROP)
+		mysql_put_whole_schema(d, st, name);
 	else
 		mysql_put_text(d, F_SCHEMA, name);
 	if (shape->command == COM_INIT_DB)
@@ -170,7 +188,7 @@ static void follow(struct mysql_state *st, uint8_t command)
 	if (command == COM_RESET_CONNECTION || command == COM_CHANGE_USER)
 		mysql_prepared_clear(st);
 	if (command == COM_RESET_CONNECTION)
-		st->is_utf8 = 0; /* the server's own character set, which is not known */
+		st->is_utf8 = mysql_is_mariadb(st) ? st->is_utf8_login : 0; /* MySQL: its own */
 }
 
 static struct dis_result other_command(struct mysql_state *st, struct bytes in,
@@ -185,8 +203,7 @@ static struct dis_result other_command(struct mysql_state *st, struct bytes in,
 		return mysql_malformed("a command with more bytes than it has");
 	if (in.n < n)
 		return mysql_more(n);
-	if (!shape->is_unanswered &&
-	    !mysql_push(st, (enum mysql_command)shape->command, 0, MYSQL_NO_SLOT))
+	if (!shape->is_unanswered && !mysql_push(st, (enum mysql_command)shape->command))
 		return mysql_refuse(DIS_LIMIT, "too many commands before their replies");
 	struct mysql_draft d;
 	const char *why =
@@ -212,6 +229,12 @@ static struct dis_result skip_packet(struct mysql_state *st, struct bytes in)
 	return mysql_done(MYSQL_HEADER, p.n);
 }
 
+static bool is_dumping(const struct mysql_state *st)
+{
+	const uint8_t command = st->pending[st->first_pending].command;
+	return st->n_pending && (command == COM_BINLOG_DUMP || command == COM_BINLOG_DUMP_GTID);
+}
+
 struct dis_result mysql_command(struct mysql_state *st, struct bytes in,
 				const struct dis_sink *sink)
 {
@@ -223,6 +246,10 @@ struct dis_result mysql_command(struct mysql_state *st, struct bytes in,
 	if (in.n == MYSQL_HEADER)
 		return mysql_more(MYSQL_HEADER + 1);
 	const uint8_t command = in.p[MYSQL_HEADER];
+	if (command == COM_SEMISYNC_ACK && is_dumping(st) && p.n < MYSQL_PACKET_MAX)
+		return mysql_done(MYSQL_HEADER, p.n); /* how far the replica is */
+	if (st->n_pending && mysql_last_pending(st)->command == COM_CLONE)
+		return mysql_malformed("a command behind one that ends all commands");
 	if (command == COM_QUERY || command == COM_STMT_PREPARE)
 		return mysql_statement_begin(st, in, sink);
 	const struct shape *shape = shape_of(command);

@@ -249,6 +249,14 @@ void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, cons
 	}
 }
 
+void mysql_put_whole_schema(struct mysql_draft *d, const struct mysql_state *st,
+			    struct bytes schema)
+{
+	const struct in_force f = in_force(st);
+	put_schema(d, schema);
+	put_table(d, &f, schema, bytes_str("*"));
+}
+
 void mysql_put_table(struct mysql_draft *d, const struct mysql_state *st, struct bytes name)
 {
 	const struct in_force f = in_force(st);

@@ -61,7 +61,7 @@ struct bytes mysql_read_text(struct reader *r)
 struct greeting {
 	uint32_t caps, more;
 	uint16_t status;
-	size_t caps_low_at, caps_high_at; /* offsets in the body */
+	size_t caps_low_at, caps_high_at, more_at; /* offsets in the body */
 };
 
 static bool is_version(struct bytes text)
@@ -86,6 +86,7 @@ static bool read_greeting(struct bytes body, struct greeting *g)
 	g->caps_high_at = r.pos;
 	g->caps |= (uint32_t)read_u16le(&r) << 16;
 	read_skip(&r, 1 + 6); /* length of the salt, reserved */
+	g->more_at = r.pos;
 	g->more = read_u32le(&r);
 	if (g->caps & CLIENT_LONG_PASSWORD)
 		g->more = 0; /* not MariaDB: reserved */
@@ -93,17 +94,25 @@ static bool read_greeting(struct bytes body, struct greeting *g)
 	       (g->caps & CLIENT_PROTOCOL_41);
 }
 
-/* What the server must not offer: streams that we could not read, and files of the client. */
+static void edit_half(const struct dis_sink *sink, size_t at, uint32_t offered, uint32_t kept)
+{
+	const uint8_t half[2] = {(uint8_t)kept, (uint8_t)(kept >> 8)};
+	if ((kept & 0xffff) != (offered & 0xffff))
+		sink->edit(sink->ctx, MYSQL_HEADER + at, bytes_of(half, sizeof(half)));
+}
+
+/* What the server must not offer: streams that we could not read, files of the client, names that
+ * mean something else, and whatever is newer than this file. */
 static void edit_offers(const struct greeting *g, const struct dis_sink *sink)
 {
-	const uint32_t kept = g->caps & ~(uint32_t)(CLIENT_COMPRESS | CLIENT_LOCAL_FILES |
-						    CLIENT_ZSTD | CLIENT_OPTIONAL_METADATA);
-	const uint8_t low[2] = {(uint8_t)kept, (uint8_t)(kept >> 8)};
-	const uint8_t high[2] = {(uint8_t)(kept >> 16), (uint8_t)(kept >> 24)};
-	if ((kept & 0xffff) != (g->caps & 0xffff))
-		sink->edit(sink->ctx, MYSQL_HEADER + g->caps_low_at, bytes_of(low, sizeof(low)));
-	if (kept >> 16 != g->caps >> 16)
-		sink->edit(sink->ctx, MYSQL_HEADER + g->caps_high_at, bytes_of(high, sizeof(high)));
+	const uint32_t kept =
+		g->caps & ~(uint32_t)(CLIENT_NO_SCHEMA | CLIENT_COMPRESS | CLIENT_LOCAL_FILES |
+				      CLIENT_ZSTD | CLIENT_OPTIONAL_METADATA | CLIENT_EXTENSION);
+	const uint32_t more = g->more & (uint32_t)MARIADB_KNOWN;
+	edit_half(sink, g->caps_low_at, g->caps, kept);
+	edit_half(sink, g->caps_high_at, g->caps >> 16, kept >> 16);
+	edit_half(sink, g->more_at, g->more, more);
+	edit_half(sink, g->more_at + 2, g->more >> 16, more >> 16);
 }
 
 static void claim(const struct dis_sink *sink)
@@ -185,21 +194,25 @@ static bool is_unsafe_charset(unsigned id)
 	return false;
 }
 
-static bool is_utf8_charset(unsigned id)
+/* MariaDB servers do not know MySQL's later ones, and take their own default instead. */
+static bool is_utf8_charset(const struct mysql_state *st, unsigned id)
 {
+	if (mysql_is_mariadb(st) && id > 247 && id < 576)
+		return false;
 	return id == 33 || id == 45 || id == 46 || id == 76 || id == 83 ||
-	       (id >= 192 && id <= 247) || (id >= 255 && id <= 323) || id >= 2048;
+	       (id >= 192 && id <= 247) || (id >= 255 && id <= 323) || (id >= 2048 && id < 2560);
 }
 
-static void set_charset(struct mysql_state *st, unsigned id)
+/* Takes effect when the server said OK; doubt begins at once. */
+static void expect_charset(struct mysql_state *st, unsigned id)
 {
 	st->is_lexing_lost |= is_unsafe_charset(id);
-	st->is_utf8 = is_utf8_charset(id);
+	st->is_utf8_next = is_utf8_charset(st, id);
 }
 
 struct login {
 	uint32_t caps, more;
-	unsigned charset;
+	uint16_t charset;
 	struct bytes user, schema;
 };
 
@@ -207,16 +220,19 @@ static void read_auth(struct reader *r, uint32_t caps)
 {
 	if (caps & CLIENT_PLUGIN_AUTH_LENENC)
 		(void)mysql_read_lenenc_text(r); /* only its length matters */
-	else if (caps & CLIENT_SECURE_CONNECTION)
-		read_skip(r, read_u8(r));
 	else
-		(void)read_until(r, '\0');
+		read_skip(r, read_u8(r));
 }
 
-static const char *check_caps(uint32_t caps)
+/* NO_SCHEMA is refused whether offered or not: the server gives nothing on what we cleared. */
+static const char *check_caps(const struct mysql_state *st, uint32_t caps)
 {
-	if (!(caps & CLIENT_PROTOCOL_41))
+	if (!(caps & CLIENT_PROTOCOL_41) || !(caps & CLIENT_SECURE_CONNECTION))
 		return "a login older than protocol 4.1";
+	if (caps & CLIENT_NO_SCHEMA)
+		return "names without schemas that were not offered";
+	if (caps & st->offered & CLIENT_EXTENSION)
+		return "flags that nobody knows";
 	if (caps & (CLIENT_COMPRESS | CLIENT_ZSTD))
 		return "compression that was not offered";
 	if (caps & CLIENT_OPTIONAL_METADATA)
@@ -228,17 +244,19 @@ static const char *read_login(struct bytes body, const struct mysql_state *st, s
 {
 	struct reader r = reader_of(body);
 	l->caps = read_u32le(&r);
-	read_skip(&r, 4); /* longest packet */
-	l->charset = read_u8(&r);
-	read_skip(&r, 19);
+	read_skip(&r, 4);	     /* longest packet */
+	l->charset = read_u16le(&r); /* servers read one byte of it */
+	read_skip(&r, 18);
 	l->more = l->caps & CLIENT_LONG_PASSWORD ? 0 : read_u32le(&r);
 	if (l->caps & CLIENT_LONG_PASSWORD)
 		read_skip(&r, 4);
 	if (!reader_ok(&r))
 		return "a login that ends in the middle";
-	const char *why = check_caps(l->caps);
+	const char *why = check_caps(st, l->caps);
 	if (why)
 		return why;
+	if (l->more & st->offered_more & ~(uint32_t)MARIADB_KNOWN)
+		return "flags that nobody knows";
 	const uint32_t caps = l->caps & st->offered;
 	l->user = read_until(&r, '\0');
 	read_auth(&r, caps);
@@ -249,8 +267,16 @@ static const char *read_login(struct bytes body, const struct mysql_state *st, s
 	return NULL;
 }
 
+/* Servers take quotes around a user's name away. */
+static bool is_quoted(struct bytes user)
+{
+	return user.n > 1 && user.p[0] == '\'' && user.p[user.n - 1] == '\'';
+}
+
 static const char *check_names(struct bytes user, struct bytes schema)
 {
+	if (is_quoted(user))
+		return "a user's name in quotes";
 	if (user.n > MYSQL_USER_MAX)
 		return "a user's name longer than any server takes";
 	if (schema.n > SQL_NAME_MAX)
@@ -311,23 +337,25 @@ struct dis_result mysql_tls(struct mysql_state *st, struct bytes in, const struc
 
 /* What the beginning of a login gives away, so that nothing else is long enough to be let through.
  */
-static const char *check_begin(struct bytes body)
+static const char *check_begin(const struct mysql_state *st, struct bytes body)
 {
 	struct reader r = reader_of(body);
 	const uint32_t caps = read_u32le(&r);
-	const char *why = reader_ok(&r) ? check_caps(caps) : NULL;
+	const char *why = reader_ok(&r) ? check_caps(st, caps) : NULL;
 	if (why || body.n <= SSL_REQUEST)
 		return why;
+	if (caps & st->offered & CLIENT_SSL)
+		return "a login in clear that asks for TLS";
 	const struct bytes user = bytes_slice(body, SSL_REQUEST, MYSQL_USER_MAX + 1);
 	return user.n > MYSQL_USER_MAX && bytes_find(user, '\0') == user.n
 		       ? "a user's name longer than any server takes"
 		       : NULL;
 }
 
-static bool is_ssl_request(struct bytes body)
+static bool is_ssl_request(const struct mysql_state *st, struct bytes body)
 {
 	struct reader r = reader_of(body);
-	return body.n == SSL_REQUEST && (read_u32le(&r) & CLIENT_SSL);
+	return body.n == SSL_REQUEST && (read_u32le(&r) & st->offered & CLIENT_SSL);
 }
 
 struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
@@ -340,13 +368,15 @@ struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
 	if (n > MYSQL_UNIT_MAX)
 		return mysql_refuse(DIS_LIMIT, "a login too long");
 	const char *why =
-		p.n == SSL_REQUEST ? NULL : check_begin(bytes_slice(in, MYSQL_HEADER, p.n));
+		p.n == SSL_REQUEST ? NULL : check_begin(st, bytes_slice(in, MYSQL_HEADER, p.n));
 	if (why)
 		return mysql_malformed(why);
 	if (in.n < n)
 		return mysql_more(n);
 	const struct bytes body = bytes_slice(in, MYSQL_HEADER, p.n);
-	if (is_ssl_request(body))
+	if (p.n == SSL_REQUEST && !is_ssl_request(st, body))
+		return mysql_malformed("a request for TLS that was not offered");
+	if (p.n == SSL_REQUEST)
 		return to_tls(st, sink);
 	struct login l = {.caps = 0};
 	why = read_login(body, st, &l);
@@ -357,13 +387,15 @@ struct dis_result mysql_handshake(struct mysql_state *st, struct bytes in,
 	st->caps_more = l.more & st->offered_more;
 	copy_user(&st->user, l.user);
 	copy_schema(&st->schema, l.schema);
-	set_charset(st, l.charset);
+	expect_charset(st, l.charset & 0xff);
+	st->is_utf8 = st->is_utf8_login = st->is_utf8_next && l.charset <= 0xff;
+	st->is_lexing_lost |= is_unsafe_charset(l.charset);
 	emit_session(sink, l.user, l.schema);
 	st->phase = PHASE_OPEN;
 	st->is_authenticating = 1;
 	st->sequence = p.sequence;
 	st->command = COM_CONNECT;
-	(void)mysql_push(st, COM_CONNECT, 0, MYSQL_NO_SLOT); /* nothing is pending yet */
+	(void)mysql_push(st, COM_CONNECT); /* nothing is pending yet */
 	return mysql_done(n, 0);
 }
 
@@ -384,10 +416,7 @@ const char *mysql_change_user(struct mysql_state *st, struct bytes body)
 {
 	struct reader r = reader_of(body);
 	const struct bytes user = read_until(&r, '\0');
-	if (st->caps & CLIENT_SECURE_CONNECTION)
-		read_skip(&r, read_u8(&r));
-	else
-		(void)read_until(&r, '\0');
+	read_skip(&r, read_u8(&r));
 	const struct bytes schema = reader_left(&r) ? mysql_read_text(&r) : (struct bytes){0};
 	if (!reader_ok(&r))
 		return "a change of user that ends in the middle";
@@ -396,8 +425,9 @@ const char *mysql_change_user(struct mysql_state *st, struct bytes body)
 		return why;
 	copy_user(&st->user_next, user);
 	copy_schema(&st->schema_next, schema);
+	st->is_utf8_next = 0; /* without one it is the server's own */
 	if (reader_left(&r) >= 2)
-		set_charset(st, read_u16le(&r));
+		expect_charset(st, read_u16le(&r));
 	st->is_authenticating = 1;
 	st->auth_turn = 0;
 	return NULL;

@@ -42,7 +42,7 @@ static void settle_schema(struct mysql_state *st, const struct mysql_pending *p,
 {
 	if (!(p->flags & PENDING_SETS_SCHEMA))
 		return;
-	const bool is_known = !st->is_schema_lost || st->n_pending == 1;
+	const bool is_known = !st->is_schema_lost || mysql_is_alone(st);
 	if (is_ok && is_known) {
 		st->schema = st->schema_next;
 		st->is_schema_lost = 0;
@@ -63,6 +63,7 @@ static void settle_login(struct mysql_state *st, const struct mysql_pending *p, 
 		st->user = st->user_next;
 		st->schema = st->schema_next;
 		st->is_schema_lost = st->is_schema_pending = 0;
+		st->is_utf8 = st->is_utf8_login = st->is_utf8_next;
 	}
 }
 
@@ -82,16 +83,17 @@ static void end_reply(struct mysql_state *st, uint16_t code, const struct dis_si
 	else if (st->n_rows)
 		mysql_put_number(&d, F_ROWS, st->n_rows);
 	mysql_emit(sink, DIS_REPLY, &d);
-	st->first_pending = (uint8_t)((st->first_pending + 1) % MYSQL_PENDING_MAX);
-	st->n_pending--;
+	if (--front(st)->n == 0) {
+		st->first_pending = (uint8_t)((st->first_pending + 1) % MYSQL_PENDING_MAX);
+		st->n_pending--;
+	}
 	st->reply = REPLY_START;
 }
 
 /* The server's own word on how it reads quotes; it does not say who changed it. */
 static void note_status(struct mysql_state *st, uint16_t status)
 {
-	const bool is_mariadb = !(st->offered & CLIENT_LONG_PASSWORD);
-	if (status & STATUS_NO_BACKSLASH || (is_mariadb && status & STATUS_ANSI_QUOTES))
+	if (status & STATUS_NO_BACKSLASH || (mysql_is_mariadb(st) && status & STATUS_ANSI_QUOTES))
 		st->is_lexing_lost = 1;
 }
 
@@ -153,11 +155,8 @@ static const char *on_auth(struct mysql_state *st, struct mysql_packet p, struct
 		if (p.n == 1)
 			return "the password exchange of servers before 4.1";
 		break;
-	case 0x01: /* more data */
-	case 0x02: /* next factor */
+	default: /* more data, next factor, or bare words of a plugin (dialog, parsec) */
 		break;
-	default:
-		return "no answer to a login";
 	}
 	st->auth_turn = 1;
 	st->auth_sequence = (uint8_t)(p.sequence + 1);
@@ -195,6 +194,24 @@ static const char *on_columns(struct mysql_state *st, struct bytes body)
 	return NULL;
 }
 
+/* The server sends its files now, in packets of another protocol. */
+static void on_clone(struct mysql_state *st, const struct dis_sink *sink)
+{
+	struct mysql_draft d = {.n = 0};
+	mysql_put_word(&d, F_OPAQUE, "clone");
+	mysql_emit(sink, DIS_OPAQUE, &d);
+	st->is_cloning = 1;
+	st->phase = PHASE_CLOSED;
+}
+
+static void on_ok(struct mysql_state *st, struct bytes body, const struct dis_sink *sink)
+{
+	struct reader r = reader_of(bytes_from(body, 1));
+	if (body.p[0] == 0x00)
+		st->n_rows += mysql_read_lenenc(&r); /* changed by the statement */
+	end_result(st, status_of(st, body), sink);
+}
+
 static const char *on_first(struct mysql_state *st, struct mysql_packet p, struct bytes body,
 			    const struct dis_sink *sink)
 {
@@ -205,10 +222,12 @@ static const char *on_first(struct mysql_state *st, struct mysql_packet p, struc
 		end_reply(st, code_of(body), sink);
 	else if (command == COM_STATISTICS)
 		end_reply(st, 0, sink);
+	else if (command == COM_CLONE)
+		on_clone(st, sink);
 	else if (body.p[0] == 0x00 && command == COM_STMT_PREPARE)
 		return on_prepared(st, body, sink);
 	else if (body.p[0] == 0x00 || is_eof(st, p.n, body.p[0]))
-		end_result(st, status_of(st, body), sink);
+		on_ok(st, body, sink);
 	else if (body.p[0] == 0xfb)
 		return "the server asks for a file of the client";
 	else if (body.p[0] != 0xff)
@@ -323,6 +342,8 @@ struct dis_result mysql_reply(struct mysql_state *st, struct bytes in, const str
 		on_packet(st, p, bytes_slice(in, MYSQL_HEADER, seen - MYSQL_HEADER), sink);
 	if (why)
 		return mysql_malformed(why);
+	if (st->is_cloning)
+		return (struct dis_result){.status = DIS_STOPPED};
 	st->is_reply_long = p.n == MYSQL_PACKET_MAX;
 	return mysql_done(seen, MYSQL_HEADER + (uint64_t)p.n - seen);
 }

@@ -18,7 +18,7 @@ enum {
 	MYSQL_CHUNK = 16 * 1024,     /* a longer statement is read in pieces of this size */
 	MYSQL_PACKET_MAX = 0xffffff, /* a packet this long goes on in the next one */
 	MYSQL_USER_MAX = 128,	     /* MariaDB's limit is 128, MySQL's 32 characters */
-	MYSQL_PENDING_MAX = 48,	     /* commands sent ahead of their replies */
+	MYSQL_PENDING_MAX = 96,	     /* runs of equal commands sent ahead of their replies */
 	MYSQL_PREPARED_MAX = 24,     /* statements remembered; executing another is unproven */
 	MYSQL_SUMMARY_MAX = 640,     /* bytes of what all of these touch */
 	MYSQL_HEAD_MAX = 160,	     /* of a statement that spans pieces, for the record */
@@ -31,6 +31,7 @@ enum {
 	CLIENT_LONG_PASSWORD =
 		1u << 0, /* a MariaDB server clears it and offers more flags elsewhere */
 	CLIENT_CONNECT_WITH_DB = 1u << 3,
+	CLIENT_NO_SCHEMA = 1u << 4, /* the server then ignores the schema in schema.table */
 	CLIENT_COMPRESS = 1u << 5,
 	CLIENT_LOCAL_FILES = 1u << 7,
 	CLIENT_PROTOCOL_41 = 1u << 9,
@@ -43,7 +44,16 @@ enum {
 	CLIENT_OPTIONAL_METADATA = 1u << 25,
 	CLIENT_ZSTD = 1u << 26,
 	CLIENT_QUERY_ATTRIBUTES = 1u << 27,
-	MARIADB_CLIENT_CACHE_METADATA = 1u << 4, /* of the second 32 flags */
+	CLIENT_EXTENSION = 1u << 29, /* reserved by MySQL for more flags */
+	/* Of MariaDB's second 32 flags. */
+	MARIADB_CLIENT_PROGRESS = 1u << 0,
+	MARIADB_CLIENT_STMT_BULK = 1u << 2,
+	MARIADB_CLIENT_EXTENDED_METADATA = 1u << 3,
+	MARIADB_CLIENT_CACHE_METADATA = 1u << 4,
+	MARIADB_CLIENT_BULK_UNIT_RESULTS = 1u << 5,
+	MARIADB_KNOWN = MARIADB_CLIENT_PROGRESS | MARIADB_CLIENT_STMT_BULK |
+			MARIADB_CLIENT_EXTENDED_METADATA | MARIADB_CLIENT_CACHE_METADATA |
+			MARIADB_CLIENT_BULK_UNIT_RESULTS,
 };
 
 enum mysql_command {
@@ -75,6 +85,7 @@ enum mysql_command {
 	COM_BINLOG_DUMP_GTID = 0x1e,
 	COM_RESET_CONNECTION = 0x1f,
 	COM_CLONE = 0x20,
+	COM_SEMISYNC_ACK = 0xef, /* of a replica, while events come; no command of its own */
 	COM_STMT_BULK_EXECUTE = 0xfa,
 };
 
@@ -117,8 +128,9 @@ enum {
 		1u << 1, /* several statements: an error does not say which took effect */
 };
 
+/* n equal commands in a row, of which none has flags or a slot when there are several. */
 struct mysql_pending {
-	uint8_t command, flags, slot;
+	uint8_t command, flags, slot, n;
 };
 
 /* What executing a prepared statement does: the values of its request, as in mysql_prepared.c. */
@@ -136,6 +148,9 @@ struct mysql_state {
 	uint8_t auth_turn;	   /* the server asked; only then may the client answer ... */
 	uint8_t auth_sequence;	   /* ... with this number */
 	uint8_t is_utf8, is_lexing_lost;
+	uint8_t is_utf8_next;	/* what COM_CHANGE_USER asks for ... */
+	uint8_t is_utf8_login;	/* ... and what a MariaDB server goes back to at a reset */
+	uint8_t is_cloning;	/* the server began to send its files */
 	uint32_t offered, caps; /* what the server offered, and what of it the client took */
 	uint32_t offered_more, caps_more;
 
@@ -171,6 +186,22 @@ struct mysql_state {
 };
 
 _Static_assert(sizeof(struct mysql_state) <= DIS_STATE_MAX, "one pool slot of the engine");
+
+static inline bool mysql_is_mariadb(const struct mysql_state *st)
+{
+	return !(st->offered & CLIENT_LONG_PASSWORD);
+}
+
+static inline struct mysql_pending *mysql_last_pending(struct mysql_state *st)
+{
+	return &st->pending[(st->first_pending + st->n_pending - 1) % MYSQL_PENDING_MAX];
+}
+
+/* One command waits for its reply, and no other. */
+static inline bool mysql_is_alone(const struct mysql_state *st)
+{
+	return st->n_pending == 1 && st->pending[st->first_pending].n == 1;
+}
 
 /* ---------------------------------------------------------------- results */
 
@@ -238,6 +269,9 @@ void mysql_put_word(struct mysql_draft *d, enum mysql_field field, const char *w
 void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, const struct sql *s);
 /* One table of the schema in force. */
 void mysql_put_table(struct mysql_draft *d, const struct mysql_state *st, struct bytes name);
+/* A schema, and all its tables. */
+void mysql_put_whole_schema(struct mysql_draft *d, const struct mysql_state *st,
+			    struct bytes schema);
 void mysql_emit(const struct dis_sink *sink, enum dis_kind kind, const struct mysql_draft *d);
 /* command, verb and user: how every request begins. */
 void mysql_begin_request(struct mysql_draft *d, const struct mysql_state *st,
@@ -260,7 +294,8 @@ const char *mysql_change_user(struct mysql_state *st, struct bytes body);
 
 struct dis_result mysql_command(struct mysql_state *st, struct bytes in,
 				const struct dis_sink *sink);
-bool mysql_push(struct mysql_state *st, enum mysql_command command, unsigned flags, unsigned slot);
+/* False: too many wait. */
+bool mysql_push(struct mysql_state *st, enum mysql_command command);
 struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in,
 					const struct dis_sink *sink);
 struct dis_result mysql_statement_go_on(struct mysql_state *st, struct bytes in,

@@ -10,16 +10,26 @@
 
 #include "sql/sql_byte.h"
 
-enum { ATTRIBUTES_MAX = 64 };
+enum {
+	ATTRIBUTES_MAX = 64,
+	TIME_MAX = 13, /* bytes of a date and time with a time zone */
+};
 
 /* ---------------------------------------------------------------- query attributes */
 
-/* The bytes of one binary value, by its type; false: of a type that is not known. */
+/* A longer one's length could be read in two ways. */
+static bool skip_time(struct reader *r)
+{
+	const uint8_t n = read_u8(r);
+	read_skip(r, n);
+	return n <= TIME_MAX;
+}
+
+/* The bytes of one binary value, by its type; false: of a type that is not known, or that has no
+ * values but NULL. */
 static bool skip_value(struct reader *r, unsigned type)
 {
 	switch (type & 0xff) {
-	case 0x06: /* NULL */
-		return true;
 	case 0x01: /* TINY */
 		read_skip(r, 1);
 		return true;
@@ -40,8 +50,7 @@ static bool skip_value(struct reader *r, unsigned type)
 	case 0x0a: /* DATE */
 	case 0x0b: /* TIME */
 	case 0x0c: /* DATETIME */
-		read_skip(r, read_u8(r));
-		return true;
+		return skip_time(r);
 	case 0x00: /* DECIMAL */
 	case 0x0f: /* VARCHAR */
 	case 0x10: /* BIT */
@@ -89,8 +98,7 @@ static bool skip_attributes(struct reader *r)
  */
 void mysql_expect_schema(struct mysql_state *st, struct bytes schema)
 {
-	struct mysql_pending *last =
-		&st->pending[(st->first_pending + st->n_pending - 1) % MYSQL_PENDING_MAX];
+	struct mysql_pending *last = mysql_last_pending(st);
 	if (st->is_schema_pending && !(last->flags & PENDING_SETS_SCHEMA))
 		st->is_schema_lost = 1;
 	last->flags |= PENDING_SETS_SCHEMA;
@@ -124,8 +132,7 @@ static void follow(struct mysql_state *st, const struct sql *s)
  * unproven. */
 static void summarise(struct mysql_state *st, struct mysql_draft *d)
 {
-	struct mysql_pending *last =
-		&st->pending[(st->first_pending + st->n_pending - 1) % MYSQL_PENDING_MAX];
+	struct mysql_pending *last = mysql_last_pending(st);
 	const uint32_t flags = d->flags;
 	if (st->n_statements > 1) {
 		mysql_prepared_drop(st, last->slot);
@@ -165,8 +172,7 @@ static void judge_nothing(struct mysql_state *st, const struct dis_sink *sink)
 
 static void end_packet(struct mysql_state *st, const struct dis_sink *sink)
 {
-	struct mysql_pending *last =
-		&st->pending[(st->first_pending + st->n_pending - 1) % MYSQL_PENDING_MAX];
+	struct mysql_pending *last = mysql_last_pending(st);
 	if (st->n_statements == 0)
 		judge_nothing(st, sink);
 	if (st->n_statements > 1)
@@ -228,7 +234,7 @@ struct dis_result mysql_statement_begin(struct mysql_state *st, struct bytes in,
 	const size_t piece = p.n < MYSQL_CHUNK ? p.n : MYSQL_CHUNK;
 	if (in.n < MYSQL_HEADER + piece)
 		return mysql_more(MYSQL_HEADER + piece);
-	if (!mysql_push(st, (enum mysql_command)in.p[MYSQL_HEADER], 0, MYSQL_NO_SLOT))
+	if (!mysql_push(st, (enum mysql_command)in.p[MYSQL_HEADER]))
 		return mysql_refuse(DIS_LIMIT, "too many commands before their replies");
 	st->command = in.p[MYSQL_HEADER];
 	st->left = p.n;
