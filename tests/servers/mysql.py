@@ -340,7 +340,7 @@ def take(log, units, text):
             n += 1
         elif log and log[0][1] == remainder:
             log.pop(0)
-            return n + (unit is units[-1])
+            return n + (unit is units[-1] or b"\0" in remainder)
         elif unit["unproven"] and take_pieces(log, said):
             n += 1
         else:
@@ -358,7 +358,7 @@ def take_pieces(log, said):
 
 def is_comment(text, judge):
     """Nothing but comments: the server does nothing, and the dissector says nothing."""
-    return text.startswith((b"-- ", b"--\n", b"#", b"/*")) and not judge.sentence(text.decode("latin-1"))["events"]
+    return text == b"--" or text.startswith((b"-- ", b"--\n", b"#", b"/*")) and not judge.sentence(text.decode("latin-1"))["events"]
 
 
 def misread(done, event, judge):
@@ -368,16 +368,23 @@ def misread(done, event, judge):
 
 
 def unjudged(log, todo, judge):
-    """How log and judgement differ, or None. Both are in order; only what failed may be missing in the log."""
-    log = [entry for entry in log if entry[1] and not is_comment(entry[1], judge)]
-    for name, text, units, status in todo:
+    """How log and judgement differ, or None. Both are in order; only what failed may be missing in the log, and what was unproven: a NUL
+    ends a text for the server, and what stands behind it is judged all the same."""
+    log = [entry for entry in log if entry[1]]
+    for i, (name, text, units, status) in enumerate(todo):
         if name == b"query":
+            skip_comments(log, judge)
+            before = list(log)
             n = take(log, units, text)
-            if status == b"ok" and n < len(units):
+            if status == b"ok" and any(not u["unproven"] for u in units[n:]):
                 return f"{text!r}: {len(units)} statements were judged, {n} done; then {log[:1]}"
-        elif name == b"prepare" and status == b"ok" and len(units) > 1:
+            if status != b"ok" and len(units) > 1:
+                return after_error(before, units, text, todo[i + 1:], judge)
+        elif name == b"prepare" and status == b"ok" and any(not u["unproven"] for u in units[1:]):
             return f"{text!r}: prepared as one, judged as {len(units)}"
         elif name in (b"execute", b"bulk_execute") and status != b"error":
+            if not units[0]["unproven"]:
+                skip_comments(log, judge)
             if not log and not status:
                 continue
             if not log:
@@ -385,7 +392,25 @@ def unjudged(log, todo, judge):
             schema, done = log.pop(0)
             if not units[0]["unproven"] and misread(done, units[0], judge):
                 return f"executed {done!r} in {schema!r}, judged {units[0]['fields']}"
+    skip_comments(log, judge)
     return f"nobody judged {log[0]}" if log else None
+
+
+def after_error(log, units, text, todo, judge):
+    """Which of several statements failed is not said, and the next command may begin with the same text: any way that fits will do."""
+    wrong = None
+    for some in range(len(units), -1, -1):
+        left = list(log)
+        take(left, units[:some], text)
+        wrong = unjudged(left, todo, judge)
+        if not wrong:
+            return None
+    return wrong
+
+
+def skip_comments(log, judge):
+    while log and is_comment(log[0][1], judge):
+        log.pop(0)
 
 
 def run(options):
