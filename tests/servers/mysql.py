@@ -382,11 +382,11 @@ def unjudged(log, todo, judge):
                 return after_error(before, units, text, todo[i + 1:], judge)
         elif name == b"prepare" and status == b"ok" and any(not u["unproven"] for u in units[1:]):
             return f"{text!r}: prepared as one, judged as {len(units)}"
-        elif name in (b"execute", b"bulk_execute") and status != b"error":
+        elif name in (b"execute", b"bulk_execute"):
             if not units[0]["unproven"]:
                 skip_comments(log, judge)
-            if not log and not status:
-                continue
+            if status != b"ok" and (not log or not unjudged(log, todo[i + 1:], judge)):
+                return None if log else unjudged(log, todo[i + 1:], judge)
             if not log:
                 return "an execution that the server did not log"
             schema, done = log.pop(0)
