@@ -11,7 +11,7 @@ set -euo pipefail
 SERVER=198.18.7.3
 
 policy() {
-	world_policy_head
+	world_policy_head ""
 	cat <<-'YAML'
 		- name: app
 		  from: container:client
