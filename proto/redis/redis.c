@@ -2,9 +2,9 @@
 /*
  * Redis: RESP2 and RESP3, both directions.
  *
- * To the server, a unit is a command: an array of bulk strings. A command that is longer than a
- * unit may be is judged on the arguments at its begin (name, keys); from there on its arguments
- * are only measured:
+ * To the server, a unit is a command: an array of bulk strings, or a line. A command that is longer
+ *than a unit may be is judged on the arguments at its begin (name, keys); from there on its
+ *arguments are only measured:
  *
  *	COMMAND --fits--> COMMAND
  *	        --long--> REST --argument--> REST ... --last argument--> COMMAND
@@ -12,15 +12,16 @@
  * To the client, a unit is what is there of one answer; redis_reply.c remembers where it stands.
  *
  * What must stay true: the command that is judged is the one the server executes, so whatever
- * the server reads leniently (inline commands, any two bytes for a CRLF, empty arrays) is
- * refused; and the database and user that an event names include those in force when the server
+ * the server reads leniently (quotes in inline commands, any two bytes for a CRLF, empty arrays)
+ * is refused; and the database and user that an event names include those in force when the server
  * executes it (redis_session.h). That needs the answers, so they must always be shown.
  */
 #include "redis_keys.h"
+#include "redis_line.h"
 #include "redis_reply.h"
 #include "redis_session.h"
 
-enum { REDIS_DBS_SHOWN = 8, REDIS_ERROR_MAX = 32 };
+enum { REDIS_ERROR_MAX = 32, DB_DIGITS_MAX = 10, ANSWER_NAME_MAX = 12 };
 
 /* rest: arguments of a long command still to come; has_tail: the first of them was skipped but for
  * its CRLF. */
@@ -88,7 +89,8 @@ struct draft {
 	struct dis_value v[REDIS_TOUCHED_MAX + REDIS_DBS_SHOWN + REDIS_LOGINS_MAX + 3];
 	size_t n;
 	uint32_t flags;
-	char digits[REDIS_DBS_SHOWN][2]; /* of the databases, which are text in events */
+	char digits[REDIS_DBS_SHOWN]
+		   [DB_DIGITS_MAX]; /* of the databases, which are text in events */
 };
 
 _Static_assert(sizeof((struct draft *)0)->v / sizeof(struct dis_value) <= DIS_VALUES_MAX,
@@ -123,49 +125,48 @@ static void put_touched(struct draft *d, const struct redis_args *args,
 /* ---------------------------------------------------------------- database and user of a command
  */
 
-static void also_db(const struct redis_args *args, size_t at, uint64_t *dbs, bool *is_known)
+static void also_db(const struct redis_args *args, size_t at, struct redis_dbs *dbs)
 {
 	uint64_t db = 0;
-	if (at < args->n_kept && redis_number(args->v[at], REDIS_DBS_MAX - 1, &db))
-		*dbs |= 1ull << db;
+	if (at < args->n_kept && redis_number(args->v[at], INT32_MAX, &db))
+		redis_add_db(dbs, (uint32_t)db);
 	else
-		*is_known = false;
+		dbs->is_known = false;
 }
 
 /* Commands that reach into a database by its number. */
 static void also_named_dbs(const struct redis_named *named, const struct redis_args *args,
-			   uint64_t *dbs, bool *is_known)
+			   struct redis_dbs *dbs)
 {
 	const struct bytes label = bytes_of(named->label, named->n_label);
 	const bool is_swap = bytes_is(label, "swapdb");
 	if (is_swap)
-		also_db(args, 1, dbs, is_known);
+		also_db(args, 1, dbs);
 	if (is_swap || bytes_is(label, "move"))
-		also_db(args, 2, dbs, is_known);
+		also_db(args, 2, dbs);
 	if (!bytes_is(label, "copy"))
 		return;
 	for (size_t i = 3; i < args->n_kept; i++)
 		if (bytes_is_nocase(args->v[i], "DB"))
-			also_db(args, ++i, dbs, is_known);
-	*is_known = *is_known && args->n_kept == args->total;
+			also_db(args, ++i, dbs);
+	dbs->is_known = dbs->is_known && args->n_kept == args->total;
 }
 
-static void put_db(struct draft *d, size_t i, unsigned db)
+static void put_db(struct draft *d, char *digits, uint32_t db)
 {
-	d->digits[i][0] = (char)('0' + db / 10);
-	d->digits[i][1] = (char)('0' + db % 10);
-	put(d, F_DB, db < 10 ? bytes_of(&d->digits[i][1], 1) : bytes_of(d->digits[i], 2));
+	size_t at = DB_DIGITS_MAX;
+	do {
+		digits[--at] = (char)('0' + db % 10);
+		db /= 10;
+	} while (db > 0);
+	put(d, F_DB, bytes_of(digits + at, DB_DIGITS_MAX - at));
 }
 
-static void put_dbs(struct draft *d, uint64_t dbs, bool is_known)
+static void put_dbs(struct draft *d, const struct redis_dbs *dbs)
 {
-	size_t n = 0;
-	for (unsigned db = 0; db < REDIS_DBS_MAX && n < REDIS_DBS_SHOWN; db++)
-		if (dbs >> db & 1) {
-			put_db(d, n++, db);
-			dbs &= ~(1ull << db);
-		}
-	if (dbs || !is_known)
+	for (size_t i = 0; i < dbs->n; i++)
+		put_db(d, d->digits[i], dbs->v[i]);
+	if (!dbs->is_known)
 		d->flags |= DIS_UNPROVEN;
 }
 
@@ -183,15 +184,15 @@ static void put_users(struct draft *d, const struct redis_session *s)
 static void put_place(struct draft *d, const struct redis_session *s, const struct redis_wish *wish,
 		      const struct redis_named *named, const struct redis_args *args)
 {
-	uint64_t dbs;
-	bool is_known = redis_dbs(s, &dbs);
-	also_named_dbs(named, args, &dbs, &is_known);
+	struct redis_dbs dbs;
+	redis_dbs_of(s, &dbs);
+	also_named_dbs(named, args, &dbs);
 	if (wish->change == REDIS_SELECT)
 		put(d, F_DB, args->v[1]);
 	else if (wish->change == REDIS_RESET)
-		put_dbs(d, 1, true);
+		put_db(d, d->digits[0], 0);
 	else
-		put_dbs(d, dbs, is_known);
+		put_dbs(d, &dbs);
 	if (wish->change == REDIS_LOGIN || wish->change == REDIS_RESET)
 		put(d, F_USER, wish->user);
 	else
@@ -244,6 +245,13 @@ static enum claim claim_of(struct bytes in, size_t *want)
 	return redis_find(bytes_of(low, text.n)) ? CLAIM_YES : CLAIM_NO;
 }
 
+static void say_claimed(struct redis_state *s, const struct dis_sink *sink)
+{
+	if (!s->is_claimed)
+		emit(sink, DIS_CLAIM, &(struct draft){.n = 0});
+	s->is_claimed = 1;
+}
+
 static bool claim(struct redis_state *s, struct bytes in, const struct dis_sink *sink,
 		  struct dis_result *out)
 {
@@ -260,30 +268,52 @@ static bool claim(struct redis_state *s, struct bytes in, const struct dis_sink 
 	case CLAIM_YES:
 		break;
 	}
-	s->is_claimed = 1;
-	emit(sink, DIS_CLAIM, &(struct draft){.n = 0});
+	say_claimed(s, sink);
 	return true;
 }
 
+/* What was walked over becomes an event. */
 static struct dis_result take_command(struct redis_state *s, struct bytes in,
+				      const struct redis_walk *walk, const struct redis_args *args,
 				      const struct dis_sink *sink)
 {
-	struct redis_args args;
 	struct redis_named named;
 	struct redis_wish wish;
-	const struct redis_walk walk = redis_walk(in, &args);
-	if (walk.status != DIS_DONE)
-		return walk.status == DIS_MORE ? more(in, walk.want)
-					       : refuse(walk.status, walk.why);
-	if (args.n_kept == 0)
+	if (walk->status != DIS_DONE)
+		return walk->status == DIS_MORE ? more(in, walk->want)
+						: refuse(walk->status, walk->why);
+	if (args->n_kept == 0)
 		return refuse(DIS_LIMIT, "a command name too long");
-	redis_name(&args, &named);
-	if (!redis_wish(&named, &args, &wish) || !redis_expect(&s->session, &wish))
+	redis_name(args, &named);
+	if (!redis_wish(&named, args, &wish) || !redis_expect(&s->session, &wish))
 		return refuse(DIS_LIMIT, "a login or change of database that cannot be followed");
-	emit_command(&s->session, &wish, &named, &args, sink);
-	s->rest = walk.rest;
-	s->has_tail = walk.rest > 0;
-	return done(walk.n, walk.skip);
+	emit_command(&s->session, &wish, &named, args, sink);
+	s->rest = walk->rest;
+	s->has_tail = walk->rest > 0;
+	return done(walk->n, walk->skip);
+}
+
+static struct dis_result feed_array(struct redis_state *s, struct bytes in,
+				    const struct dis_sink *sink)
+{
+	struct redis_args args;
+	struct dis_result r;
+	if (!claim(s, in, sink, &r))
+		return r;
+	const struct redis_walk walk = redis_walk(in, &args);
+	return take_command(s, in, &walk, &args, sink);
+}
+
+static struct dis_result feed_line(struct redis_state *s, struct bytes in,
+				   const struct dis_sink *sink)
+{
+	struct redis_args args;
+	const struct redis_walk walk = redis_walk_line(in, !s->is_claimed, &args);
+	if (walk.status == DIS_MALFORMED && !s->is_claimed)
+		return refuse(DIS_NOT_MINE, "no redis command");
+	if (walk.status == DIS_DONE)
+		say_claimed(s, sink);
+	return take_command(s, in, &walk, &args, sink);
 }
 
 /* One empty line between commands is an inline command of no words, which does nothing; mass
@@ -292,15 +322,14 @@ static struct dis_result feed_command(struct redis_state *s, struct bytes in,
 				      const struct dis_sink *sink)
 {
 	const bool has_cr = s->is_claimed && in.p[0] == '\r';
-	struct dis_result r;
 	if (has_cr && in.n < 3)
 		return in.n == 2 && in.p[1] != '\n'
 			       ? refuse(DIS_MALFORMED, "a command that is no array")
 			       : more(in, 3);
 	const size_t lead = has_cr && in.p[1] == '\n' ? 2 : 0;
 	const struct bytes rest = bytes_from(in, lead);
-	if (claim(s, rest, sink, &r))
-		r = take_command(s, rest, sink);
+	struct dis_result r =
+		rest.p[0] == '*' ? feed_array(s, rest, sink) : feed_line(s, rest, sink);
 	if (r.status == DIS_MORE)
 		r.want += lead;
 	if (r.status == DIS_DONE)
@@ -367,31 +396,67 @@ static void emit_answer(struct bytes line, const struct dis_sink *sink)
 	emit(sink, DIS_REPLY, &d);
 }
 
-static struct dis_result stop(struct bytes line, size_t n, const struct dis_sink *sink)
+static struct dis_result stop(size_t n, const struct dis_sink *sink)
 {
 	struct draft d;
 	draft_init(&d);
 	put(&d, F_OPAQUE, bytes_str("replication"));
 	emit(sink, DIS_OPAQUE, &d);
-	/* PSYNC is answered by a line; SYNC by the dump itself. */
-	return (struct dis_result){.status = DIS_STOPPED, .consumed = line.p[0] == '+' ? n : 0};
+	return (struct dis_result){.status = DIS_STOPPED, .consumed = n};
+}
+
+/* The string that an aggregate begins with, when it stands at `at`; *want: how much is needed to
+ * tell, 0 if enough is there. Longer ones than any that matters are none. */
+static struct bytes first_name(struct bytes in, size_t at, struct bytes line, size_t *want)
+{
+	*want = 0;
+	if (line.n == 2 && line.p[1] == '0')
+		return bytes_of(NULL, 0);
+	const struct redis_header h = redis_read_header(in, at, '$', ANSWER_NAME_MAX);
+	if (h.status != DIS_DONE) {
+		*want = h.status == DIS_MORE ? h.want : 0;
+		return bytes_of(NULL, 0);
+	}
+	if (in.n - at - h.n < h.number)
+		*want = at + h.n + h.number;
+	return bytes_slice(in, at + h.n, h.number);
 }
 
 /* The first line of an answer. A status other than DIS_DONE ends the call. */
-static struct dis_result begin_answer(struct redis_session *s, struct bytes line, size_t n,
-				      const struct dis_sink *sink)
+static struct dis_result begin_answer(struct redis_session *s, struct bytes in,
+				      const struct redis_element *e, const struct dis_sink *sink)
 {
-	enum redis_change change;
-	struct bytes user;
-	if (!redis_answer(s, line, &change, &user))
+	struct bytes name = {0};
+	size_t want = 0;
+	if (redis_needs_name(s, e->line))
+		name = first_name(in, e->n, e->line, &want);
+	if (want)
+		return more(in, want);
+	const enum redis_answered answered = redis_answer(s, e->line, name);
+	switch (answered) {
+	case REDIS_UNASKED:
 		return refuse(DIS_MALFORMED, "an answer that nobody asked for");
-	if (change == REDIS_STREAM && line.p[0] != '-')
-		return stop(line, n, sink);
-	if (!s->is_lost)
-		emit_answer(line, sink);
-	if (user.n)
-		emit_login(user, sink);
-	return done(n, 0);
+	case REDIS_ANSWERED_STREAM:
+		return stop(e->n, sink);
+	case REDIS_ANSWERED:
+	case REDIS_ANSWERED_LOGIN:
+		emit_answer(e->line, sink);
+		break;
+	case REDIS_ANSWERED_PART:
+	case REDIS_ASIDE:
+		break;
+	}
+	if (answered == REDIS_ANSWERED_LOGIN)
+		emit_login(redis_user_in_force(s), sink);
+	return done(e->n, 0);
+}
+
+static void tell(struct redis_session *s, struct bytes line)
+{
+	uint64_t n = 0;
+	/* What is no number was never sent by a server: as if nothing were left. */
+	(void)redis_number(bytes_from(line, 1), UINT32_MAX, &n);
+	redis_told(s, (uint32_t)n);
 }
 
 /* While it prepares a dump, the server sends empty lines to keep the connection alive. */
@@ -413,6 +478,9 @@ static struct dis_result feed_answer(struct redis_state *s, struct bytes in,
 	uint64_t skip = 0;
 	if (at > 0)
 		return done(at, 0);
+	/* PSYNC is answered by a line; SYNC by the dump itself. */
+	if (is_begin && in.p[0] == '$' && redis_awaits_stream(&s->session))
+		return stop(0, sink);
 	do {
 		const struct redis_element e = redis_reply_next(&reply, in, at);
 		if (at == 0)
@@ -421,12 +489,13 @@ static struct dis_result feed_answer(struct redis_state *s, struct bytes in,
 			return e.status == DIS_MORE ? more(in, e.want) : refuse(e.status, e.why);
 		if (e.status != DIS_DONE) /* what stands before it is consumed first */
 			break;
-		const bool is_aside = e.line.n && (e.line.p[0] == '>' || e.line.p[0] == '|');
-		if (is_begin && at == 0 && !is_aside) {
-			const struct dis_result r = begin_answer(&s->session, e.line, e.n, sink);
+		if (is_begin && at == 0 && e.line.p[0] != '|') {
+			const struct dis_result r = begin_answer(&s->session, in, &e, sink);
 			if (r.status != DIS_DONE)
 				return r;
 		}
+		if (s->session.telling && e.line.n && e.line.p[0] == ':')
+			tell(&s->session, e.line);
 		at += e.n;
 		skip = e.skip <= in.n - at ? 0 : e.skip;
 		at += skip ? 0 : (size_t)e.skip;
@@ -495,8 +564,9 @@ static bool take_option(struct redis_session *s, struct bytes word, bool *is_bad
 	if (is_user) {
 		memcpy(s->user.text, value.p, value.n);
 		s->user.n = (uint8_t)value.n;
-	} else if (bytes_is(name, "db") && redis_number(value, REDIS_DBS_MAX - 1, &db)) {
-		s->dbs = 1ull << db;
+	} else if (bytes_is(name, "db") && redis_number(value, INT32_MAX, &db)) {
+		s->dbs = db < REDIS_DBS_MAX ? 1ull << db : 0;
+		s->far = db < REDIS_DBS_MAX ? 0 : (uint32_t)db;
 	} else {
 		*is_bad = true;
 	}

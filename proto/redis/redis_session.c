@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * In a transaction the answer is +QUEUED and the command may or may not run later: its value stays
- * possible until an answer +OK to a later one proves that no transaction is open any more.
+ * possible until an answer +OK to a later one proves that no transaction is open any more. What
+ * changes how answers are to be matched cannot be followed into a transaction.
  */
 #include "redis_session.h"
 
@@ -10,110 +11,75 @@ static const struct redis_pending *pending_at(const struct redis_session *s, siz
 	return &s->pending[(s->first + i) % REDIS_PENDING_MAX];
 }
 
-static struct bytes user_in_force(const struct redis_session *s)
+/* The pending one whose answer is next; NULL: an ordinary one's is, or none. */
+static struct redis_pending *head(struct redis_session *s)
+{
+	struct redis_pending *p = &s->pending[s->first];
+	return s->n_pending > 0 && p->n_plain == 0 ? p : NULL;
+}
+
+struct bytes redis_user_in_force(const struct redis_session *s)
 {
 	return s->user.n ? bytes_of(s->user.text, s->user.n) : bytes_str("default");
 }
 
-static bool names_user(uint8_t change)
+static bool names_user(enum redis_change change)
 {
 	return change == REDIS_LOGIN || change == REDIS_RESET;
 }
 
-/* ---------------------------------------------------------------- wishes */
-
-static bool is_one_of(struct bytes label, const char *const *names)
+static bool is_subscribed(const struct redis_session *s)
 {
-	for (; *names; names++)
-		if (bytes_is(label, *names))
-			return true;
-	return false;
-}
-
-/* HELLO [version [AUTH user password] [SETNAME name]]; the last AUTH counts. */
-static void wish_hello(const struct redis_args *args, struct redis_wish *out)
-{
-	for (size_t i = 2; i < args->n_kept;) {
-		if (bytes_is_nocase(args->v[i], "AUTH") && i + 2 < args->n_kept) {
-			out->change = REDIS_LOGIN;
-			out->user = args->v[i + 1];
-			i += 3;
-		} else {
-			i += 2;
-		}
-	}
-}
-
-/* A login or SELECT of which not every argument is known. */
-static bool is_cut_short(struct bytes label, const struct redis_args *args)
-{
-	static const char *const names[] = {"select", "auth", "hello", NULL};
-	return args->n_kept < args->total && is_one_of(label, names);
-}
-
-bool redis_wish(const struct redis_named *named, const struct redis_args *args,
-		struct redis_wish *out)
-{
-	static const char *const losing[] = {
-		"subscribe",	"psubscribe",	"ssubscribe", "unsubscribe",  "punsubscribe",
-		"sunsubscribe", "client|reply", "monitor",    "script|debug", NULL};
-	const struct bytes label = bytes_of(named->label, named->n_label);
-	uint64_t db;
-	*out = (struct redis_wish){.change = REDIS_PLAIN};
-	if (is_cut_short(label, args))
-		return false;
-	if (bytes_is(label, "select") && args->total == 2) {
-		out->change = REDIS_SELECT;
-		out->db = redis_number(args->v[1], REDIS_DBS_MAX - 1, &db) ? (uint8_t)db
-									   : REDIS_DB_OTHER;
-	} else if (bytes_is(label, "auth") && (args->total == 2 || args->total == 3)) {
-		out->change = REDIS_LOGIN;
-		out->user = args->total == 3 ? args->v[1] : bytes_str("default");
-	} else if (bytes_is(label, "hello")) {
-		wish_hello(args, out);
-	} else if (bytes_is(label, "reset")) {
-		out->change = REDIS_RESET;
-		out->user = bytes_str("default");
-	} else if (bytes_is(label, "psync") || bytes_is(label, "sync")) {
-		out->change = REDIS_STREAM;
-	} else if (is_one_of(label, losing) || (bytes_is(label, "replconf") && args->n_kept > 1 &&
-						bytes_is_nocase(args->v[1], "ACK"))) {
-		out->change = REDIS_LOSE;
-	}
-	const bool is_named = out->change == REDIS_LOGIN || out->change == REDIS_RESET;
-	return !is_named || (out->user.n > 0 && out->user.n <= REDIS_USER_MAX);
+	return (s->n_subscribed[0] | s->n_subscribed[1] | s->n_subscribed[2]) != 0;
 }
 
 /* ---------------------------------------------------------------- what may be in force */
 
-static uint64_t dbs_in_force(const struct redis_session *s)
+void redis_add_db(struct redis_dbs *dbs, uint32_t db)
 {
-	return s->dbs ? s->dbs : 1;
+	size_t at = 0;
+	while (at < dbs->n && dbs->v[at] < db)
+		at++;
+	if (at < dbs->n && dbs->v[at] == db)
+		return;
+	if (dbs->n == REDIS_DBS_SHOWN) {
+		dbs->is_known = false;
+		return;
+	}
+	memmove(&dbs->v[at + 1], &dbs->v[at], (dbs->n++ - at) * sizeof(dbs->v[0]));
+	dbs->v[at] = db;
 }
 
-bool redis_dbs(const struct redis_session *s, uint64_t *dbs)
+static uint64_t dbs_in_force(const struct redis_session *s)
 {
-	bool is_known = !s->is_db_unknown;
-	*dbs = dbs_in_force(s);
+	return s->dbs || s->far ? s->dbs : 1;
+}
+
+void redis_dbs_of(const struct redis_session *s, struct redis_dbs *out)
+{
+	const uint64_t dbs = dbs_in_force(s);
+	out->n = 0;
+	out->is_known = !s->is_db_unknown;
+	for (uint32_t db = 0; db < REDIS_DBS_MAX; db++)
+		if (dbs >> db & 1)
+			redis_add_db(out, db);
+	if (s->far)
+		redis_add_db(out, s->far);
 	for (size_t i = 0; i < s->n_pending; i++) {
 		const struct redis_pending *p = pending_at(s, i);
-		if (p->change == REDIS_RESET)
-			*dbs |= 1;
-		else if (p->change == REDIS_SELECT && p->db < REDIS_DBS_MAX)
-			*dbs |= 1ull << p->db;
-		else if (p->change == REDIS_SELECT)
-			is_known = false;
+		/* What is no number is refused by the server. */
+		if (p->change == REDIS_RESET || (p->change == REDIS_SELECT && p->n != UINT32_MAX))
+			redis_add_db(out, p->n);
 	}
-	return is_known;
 }
 
 uint64_t redis_awaited(const struct redis_session *s)
 {
-	if (s->is_lost || s->is_losing)
+	if (s->is_lost || s->silence == REDIS_SILENT_LOST)
 		return 0;
 	uint64_t n = s->n_plain;
 	for (size_t i = 0; i < s->n_pending; i++)
-		n += 1 + s->pending[(s->first + i) % REDIS_PENDING_MAX].n_plain;
+		n += 1 + (uint64_t)pending_at(s, i)->n_plain;
 	return n;
 }
 
@@ -134,7 +100,7 @@ static void add_user(struct bytes *users, size_t *n, struct bytes user)
 bool redis_users(const struct redis_session *s, struct bytes *users, size_t *n)
 {
 	*n = 0;
-	add_user(users, n, user_in_force(s));
+	add_user(users, n, redis_user_in_force(s));
 	for (size_t i = 0; i < s->n_logins; i++) {
 		const struct redis_user *u = &s->logins[(s->first_login + i) % REDIS_LOGINS_MAX];
 		add_user(users, n, bytes_of(u->text, u->n));
@@ -142,18 +108,40 @@ bool redis_users(const struct redis_session *s, struct bytes *users, size_t *n)
 	return !s->is_user_unknown;
 }
 
-/* ---------------------------------------------------------------- requests */
+/* ---------------------------------------------------------------- losing */
+
+static void keep_db(struct redis_session *s, uint32_t db)
+{
+	if (db == UINT32_MAX)
+		return; /* no number: the server refuses it */
+	s->dbs = dbs_in_force(s);
+	if (db < REDIS_DBS_MAX)
+		s->dbs |= 1ull << db;
+	else if (s->far == 0 || s->far == db)
+		s->far = db;
+	else
+		s->is_db_unknown = 1;
+}
 
 /* Nobody will tell whether it took effect: what it asks for stays possible. */
-static void keep_possible(struct redis_session *s, enum redis_change change, uint8_t db)
+static void keep_possible(struct redis_session *s, enum redis_change change, uint32_t n)
 {
-	if (change == REDIS_SELECT || change == REDIS_RESET) {
-		s->dbs = dbs_in_force(s) | (db < REDIS_DBS_MAX ? 1ull << db : 0);
-		s->is_db_unknown |= db >= REDIS_DBS_MAX;
-	}
-	if (change == REDIS_LOGIN || change == REDIS_RESET)
+	if (change == REDIS_SELECT || change == REDIS_RESET)
+		keep_db(s, n);
+	if (names_user(change))
 		s->is_user_unknown = 1;
 }
+
+static void lose(struct redis_session *s)
+{
+	for (size_t i = 0; i < s->n_pending; i++)
+		keep_possible(s, (enum redis_change)pending_at(s, i)->change, pending_at(s, i)->n);
+	s->n_pending = s->n_logins = s->silence = 0;
+	s->n_plain = 0;
+	s->is_lost = 1;
+}
+
+/* ---------------------------------------------------------------- requests */
 
 static void push_login(struct redis_session *s, struct bytes user)
 {
@@ -162,26 +150,89 @@ static void push_login(struct redis_session *s, struct bytes user)
 	memcpy(u->text, user.p, user.n);
 }
 
+static bool push(struct redis_session *s, const struct redis_wish *wish)
+{
+	const bool has_user = names_user(wish->change);
+	if (s->n_pending == REDIS_PENDING_MAX && wish->change == REDIS_SUBSCRIPTION)
+		lose(s);
+	if (s->is_lost)
+		return true;
+	if (s->n_pending == REDIS_PENDING_MAX || (has_user && s->n_logins == REDIS_LOGINS_MAX))
+		return false;
+	s->pending[(s->first + s->n_pending++) % REDIS_PENDING_MAX] =
+		(struct redis_pending){.n_plain = s->n_plain,
+				       .n = wish->n,
+				       .change = (uint8_t)wish->change,
+				       .subscription = (uint8_t)wish->subscription,
+				       .is_hello = wish->is_hello,
+				       .is_odd = wish->is_odd};
+	s->n_plain = 0;
+	if (has_user)
+		push_login(s, wish->user);
+	return true;
+}
+
+/* One answer more that changes nothing. */
+static bool count(struct redis_session *s)
+{
+	if (s->n_plain == UINT32_MAX)
+		return false;
+	s->n_plain++;
+	return true;
+}
+
+/* Behind a CLIENT REPLY that may have taken effect. MULTI and RESET would change what the answer
+ * that ends the silence means; the rest would need an answer. */
+static bool expect_in_silence(struct redis_session *s, const struct redis_wish *wish)
+{
+	const bool is_simple = wish->change == REDIS_PLAIN || wish->change == REDIS_SELECT ||
+			       (wish->change == REDIS_LOGIN && !wish->is_hello);
+	if (s->silence == REDIS_SILENT_OFF && wish->change == REDIS_REPLY_ON) {
+		s->silence = REDIS_SILENT_NONE;
+		return push(s, wish);
+	}
+	keep_possible(s, wish->change, wish->n);
+	if (s->silence == REDIS_SILENT_LOST)
+		return true;
+	if (s->silence == REDIS_SILENT_SKIP)
+		s->silence = REDIS_SILENT_NONE;
+	if (is_simple)
+		return count(s);
+	lose(s);
+	return true;
+}
+
 bool redis_expect(struct redis_session *s, const struct redis_wish *wish)
 {
-	const bool is_login = names_user((uint8_t)wish->change);
-	if (s->is_losing) {
-		keep_possible(s, wish->change, wish->db);
+	if (s->is_lost)
+		keep_possible(s, wish->change, wish->n);
+	if (s->is_lost)
 		return true;
-	}
-	if (wish->change == REDIS_PLAIN) {
-		s->n_plain++;
+	if (s->silence != REDIS_SILENT_NONE)
+		return expect_in_silence(s, wish);
+	switch (wish->change) {
+	case REDIS_PLAIN:
+	case REDIS_MULTI:
+	case REDIS_REPLY_ON:
+		return count(s);
+	case REDIS_REPLY_OFF:
+	case REDIS_REPLY_SKIP:
+	case REDIS_LOSE:
+		if (!push(s, wish))
+			return false;
+		s->silence = wish->change == REDIS_LOSE		? REDIS_SILENT_LOST
+			     : wish->change == REDIS_REPLY_SKIP ? REDIS_SILENT_SKIP
+								: REDIS_SILENT_OFF;
 		return true;
+	case REDIS_SELECT:
+	case REDIS_LOGIN:
+	case REDIS_HELLO:
+	case REDIS_RESET:
+	case REDIS_STREAM:
+	case REDIS_SUBSCRIPTION:
+		break;
 	}
-	if (s->n_pending == REDIS_PENDING_MAX || (is_login && s->n_logins == REDIS_LOGINS_MAX))
-		return false;
-	s->pending[(s->first + s->n_pending++) % REDIS_PENDING_MAX] = (struct redis_pending){
-		.n_plain = s->n_plain, .change = (uint8_t)wish->change, .db = wish->db};
-	s->n_plain = 0;
-	if (is_login)
-		push_login(s, wish->user);
-	s->is_losing |= wish->change == REDIS_LOSE;
-	return true;
+	return push(s, wish);
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -194,10 +245,20 @@ static struct redis_user pop_login(struct redis_session *s)
 	return user;
 }
 
-static void take_db(struct redis_session *s, uint8_t db)
+static void pop(struct redis_session *s)
 {
-	s->dbs = db < REDIS_DBS_MAX ? 1ull << db : s->dbs;
-	s->is_db_unknown = db >= REDIS_DBS_MAX;
+	s->first = (uint8_t)((s->first + 1) % REDIS_PENDING_MAX);
+	s->n_pending--;
+}
+
+/* The next answer is to a command that changes nothing, and is gone. */
+static bool pop_plain(struct redis_session *s)
+{
+	uint32_t *n = s->n_pending ? &s->pending[s->first].n_plain : &s->n_plain;
+	if (*n == 0)
+		return false;
+	--*n;
+	return true;
 }
 
 static bool is_error(struct bytes line)
@@ -205,53 +266,195 @@ static bool is_error(struct bytes line)
 	return line.n && (line.p[0] == '-' || line.p[0] == '!');
 }
 
+static bool is_queued(struct bytes line)
+{
+	return bytes_is(line, "+QUEUED");
+}
+
 /* HELLO answers with a map, as an array before RESP3. */
-static bool is_success(struct bytes line)
+static bool is_success(struct bytes line, bool is_hello)
 {
-	return bytes_is(line, "+OK") || bytes_is(line, "+RESET") ||
-	       (line.n && (line.p[0] == '%' || line.p[0] == '*'));
+	if (is_hello)
+		return line.n && (line.p[0] == '%' || line.p[0] == '*');
+	return bytes_is(line, "+OK") || bytes_is(line, "+RESET");
 }
 
-/* True: a login took effect. */
-static bool apply(struct redis_session *s, const struct redis_pending *p, struct bytes line)
+static void take_db(struct redis_session *s, uint32_t db)
 {
-	const bool has_user = names_user(p->change);
-	const struct redis_user user = has_user ? pop_login(s) : (struct redis_user){0};
-	if (is_error(line))
-		return false;
-	if (!is_success(line)) { /* +QUEUED, or what no server says */
-		keep_possible(s, p->change, p->db);
-		return false;
-	}
+	s->dbs = db < REDIS_DBS_MAX ? 1ull << db : 0;
+	s->far = db < REDIS_DBS_MAX ? 0 : db;
+	s->is_db_unknown = db == UINT32_MAX;
+}
+
+static void take(struct redis_session *s, const struct redis_pending *p,
+		 const struct redis_user *user, struct bytes line)
+{
 	if (p->change == REDIS_SELECT || p->change == REDIS_RESET)
-		take_db(s, p->db);
-	if (has_user) {
-		s->user = user;
-		s->is_user_unknown = 0;
-	}
-	return p->change == REDIS_LOGIN;
+		take_db(s, p->n);
+	if (p->change == REDIS_RESET)
+		memset(s->n_subscribed, 0, sizeof(s->n_subscribed));
+	if (p->change == REDIS_RESET || p->is_hello)
+		s->is_resp3 = line.p[0] == '%';
+	if (!names_user((enum redis_change)p->change))
+		return;
+	s->user = *user;
+	s->is_user_unknown = 0;
 }
 
-bool redis_answer(struct redis_session *s, struct bytes line, enum redis_change *out,
-		  struct bytes *user)
+/* The answer to what changes database, user or version. */
+static enum redis_answered apply(struct redis_session *s, struct bytes line)
 {
-	struct redis_pending *p = &s->pending[s->first];
-	*out = REDIS_PLAIN;
-	*user = (struct bytes){0};
-	if (s->is_lost)
-		return true;
-	if (s->n_pending == 0 ? s->n_plain > 0 : p->n_plain > 0) {
-		*(s->n_pending ? &p->n_plain : &s->n_plain) -= 1;
-		return true;
+	const struct redis_pending p = s->pending[s->first];
+	const enum redis_change change = (enum redis_change)p.change;
+	pop(s);
+	const struct redis_user user = names_user(change) ? pop_login(s) : (struct redis_user){0};
+	if (is_error(line)) {
+		s->is_user_unknown |= p.is_odd;
+		return REDIS_ANSWERED;
 	}
-	if (s->n_pending == 0)
+	if (is_success(line, p.is_hello)) {
+		take(s, &p, &user, line);
+		return change == REDIS_LOGIN ? REDIS_ANSWERED_LOGIN : REDIS_ANSWERED;
+	}
+	keep_possible(s, change, p.n); /* +QUEUED, or what no server says */
+	if (p.is_hello)
+		lose(s);
+	return REDIS_ANSWERED;
+}
+
+/* An error, and then nothing changed; or a word that says that it is no answer yet. */
+static enum redis_answered refused_or_queued(struct redis_session *s, struct bytes line)
+{
+	if (is_error(line))
+		pop(s);
+	else if (is_queued(line))
+		lose(s);
+	else
+		return REDIS_UNASKED;
+	return REDIS_ANSWERED;
+}
+
+/* What answers behind CLIENT REPLY OFF: its refusal, or the ON that ended the silence. */
+static enum redis_answered answer_off(struct redis_session *s, struct bytes line)
+{
+	const bool is_on = s->n_pending > 1 && pending_at(s, 1)->change == REDIS_REPLY_ON;
+	if (bytes_is(line, "+OK") && is_on) {
+		pop(s);
+		pop(s);
+		return REDIS_ANSWERED;
+	}
+	if (is_error(line) && s->n_pending == 1)
+		s->silence = REDIS_SILENT_NONE;
+	return refused_or_queued(s, line);
+}
+
+static bool begins(struct bytes line, const char *text)
+{
+	return bytes_equal(bytes_slice(line, 0, strlen(text)), bytes_str(text));
+}
+
+static enum redis_answered answer_stream(struct redis_session *s, struct bytes line)
+{
+	if (begins(line, "+FULLRESYNC") || begins(line, "+CONTINUE"))
+		return REDIS_ANSWERED_STREAM;
+	return refused_or_queued(s, line);
+}
+
+static enum redis_answered answer_head(struct redis_session *s, const struct redis_pending *p,
+				       struct bytes line)
+{
+	switch ((enum redis_change)p->change) {
+	case REDIS_SELECT:
+	case REDIS_LOGIN:
+	case REDIS_HELLO:
+	case REDIS_RESET:
+		return apply(s, line);
+	case REDIS_SUBSCRIPTION:
+		return refused_or_queued(s, line);
+	case REDIS_REPLY_OFF:
+		return answer_off(s, line);
+	case REDIS_STREAM:
+		return answer_stream(s, line);
+	case REDIS_LOSE:
+	case REDIS_REPLY_SKIP: /* an error: its own, or that of the command behind the next */
+		lose(s);
+		return REDIS_ASIDE;
+	case REDIS_PLAIN:
+	case REDIS_MULTI:
+	case REDIS_REPLY_ON:
+		break;
+	}
+	pop(s);
+	return REDIS_ANSWERED;
+}
+
+static enum redis_answered answer_in_order(struct redis_session *s, struct bytes line)
+{
+	const struct redis_pending *p = head(s);
+	/* No error and not queued: CLIENT REPLY SKIP took effect, the next has no answer either. */
+	while (p && p->change == REDIS_REPLY_SKIP && !is_error(line) && !is_queued(line)) {
+		pop(s);
+		if (!pop_plain(s))
+			return REDIS_UNASKED;
+		p = head(s);
+	}
+	if (p)
+		return answer_head(s, p, line);
+	return pop_plain(s) ? REDIS_ANSWERED : REDIS_UNASKED;
+}
+
+/* ---------------------------------------------------------------- subscriptions */
+
+bool redis_needs_name(const struct redis_session *s, struct bytes line)
+{
+	const struct redis_pending *p = pending_at(s, 0);
+	const bool awaits = s->n_pending > 0 && p->n_plain == 0 && p->change == REDIS_SUBSCRIPTION;
+	if (s->is_lost || !line.n)
 		return false;
-	s->first = (uint8_t)((s->first + 1) % REDIS_PENDING_MAX);
-	s->n_pending--;
-	/* Even when it was refused: what came behind it was not counted. */
-	s->is_lost |= p->change == REDIS_LOSE;
-	*out = p->change;
-	if (apply(s, p, line))
-		*user = user_in_force(s);
-	return true;
+	return line.p[0] == '>' ||
+	       (line.p[0] == '*' && !s->is_resp3 && (awaits || is_subscribed(s)));
+}
+
+static enum redis_answered confirm(struct redis_session *s, enum redis_subscription kind)
+{
+	struct redis_pending *p = head(s);
+	s->telling = (uint8_t)(kind + 1);
+	if (!p || p->change != REDIS_SUBSCRIPTION || p->subscription != kind)
+		/* A cluster takes shard channels away when their slot moves. */
+		return kind == REDIS_SUNSUBSCRIBE && is_subscribed(s) ? REDIS_ASIDE : REDIS_UNASKED;
+	if (p->n == 0)
+		p->n = s->n_subscribed[kind % 3] ? s->n_subscribed[kind % 3] : 1;
+	if (--p->n > 0)
+		return REDIS_ANSWERED_PART;
+	pop(s);
+	return REDIS_ANSWERED;
+}
+
+/* Channels and patterns are told as one number, shard channels as another. */
+void redis_told(struct redis_session *s, uint32_t n)
+{
+	const size_t which = (s->telling - 1u) % 3;
+	const uint32_t other = which == 2 ? 0 : s->n_subscribed[1 - which];
+	s->n_subscribed[which] = n > other ? n - other : 0;
+	s->telling = 0;
+}
+
+static bool is_message(const struct redis_session *s, struct bytes line, struct bytes name)
+{
+	const bool is_named = bytes_is(name, "message") || bytes_is(name, "pmessage") ||
+			      bytes_is(name, "smessage");
+	return line.p[0] == '>' || (is_named && is_subscribed(s));
+}
+
+enum redis_answered redis_answer(struct redis_session *s, struct bytes line, struct bytes name)
+{
+	const enum redis_subscription kind = redis_subscription(name);
+	s->telling = 0;
+	if (s->is_lost)
+		return REDIS_ASIDE;
+	if (kind != REDIS_SUBSCRIPTIONS)
+		return confirm(s, kind);
+	if (is_message(s, line, name))
+		return REDIS_ASIDE;
+	return answer_in_order(s, line);
 }
