@@ -482,14 +482,18 @@ static struct dis_result feed_answer(struct redis_state *s, struct bytes in,
 	if (is_begin && in.p[0] == '$' && redis_awaits_stream(&s->session))
 		return stop(0, sink);
 	do {
-		const struct redis_element e = redis_reply_next(&reply, in, at);
+		const bool is_first = is_begin && at == 0;
+		struct redis_element e = redis_reply_next(&reply, in, at);
+		if (e.line.n && e.line.p[0] == '>' && !is_first && !s->session.is_lost)
+			e = (struct redis_element){.status = DIS_MALFORMED,
+						   .why = "a push within an answer"};
 		if (at == 0)
 			s->reply.seen = reply.seen;
 		if (e.status != DIS_DONE && at == 0)
 			return e.status == DIS_MORE ? more(in, e.want) : refuse(e.status, e.why);
 		if (e.status != DIS_DONE) /* what stands before it is consumed first */
 			break;
-		if (is_begin && at == 0 && e.line.p[0] != '|') {
+		if (is_first && e.line.p[0] != '|') {
 			const struct dis_result r = begin_answer(&s->session, in, &e, sink);
 			if (r.status != DIS_DONE)
 				return r;

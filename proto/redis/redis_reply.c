@@ -94,8 +94,6 @@ static struct redis_element read_aggregate(struct redis_reply *r, struct redis_e
 	const struct bytes digits = bytes_from(e.line, 1);
 	const bool is_attribute = type == '|';
 	uint64_t n = 0;
-	if (type == '>' && r->depth > 0)
-		return fault(DIS_MALFORMED, "a push within an answer");
 	if (!(type == '*' && bytes_is(digits, "-1")) && !redis_number(digits, UINT32_MAX, &n))
 		return fault(DIS_MALFORMED, "a count that is not an exact number");
 	if (n == 0) {

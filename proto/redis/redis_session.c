@@ -132,6 +132,14 @@ static void keep_possible(struct redis_session *s, enum redis_change change, uin
 		s->is_user_unknown = 1;
 }
 
+/* Likewise, of a request: what is pending in front of it must not undo it when it is answered. */
+static void keep_request(struct redis_session *s, const struct redis_wish *wish)
+{
+	keep_possible(s, wish->change, wish->n);
+	for (size_t i = 0; i < s->n_pending; i++)
+		s->pending[(s->first + i) % REDIS_PENDING_MAX].flags |= REDIS_IS_WEAK;
+}
+
 static void lose(struct redis_session *s)
 {
 	for (size_t i = 0; i < s->n_pending; i++)
@@ -164,8 +172,8 @@ static bool push(struct redis_session *s, const struct redis_wish *wish)
 				       .n = wish->n,
 				       .change = (uint8_t)wish->change,
 				       .subscription = (uint8_t)wish->subscription,
-				       .is_hello = wish->is_hello,
-				       .is_odd = wish->is_odd};
+				       .flags = (uint8_t)((wish->is_hello ? REDIS_IS_HELLO : 0) |
+							  (wish->is_odd ? REDIS_IS_ODD : 0))};
 	s->n_plain = 0;
 	if (has_user)
 		push_login(s, wish->user);
@@ -191,7 +199,7 @@ static bool expect_in_silence(struct redis_session *s, const struct redis_wish *
 		s->silence = REDIS_SILENT_NONE;
 		return push(s, wish);
 	}
-	keep_possible(s, wish->change, wish->n);
+	keep_request(s, wish);
 	if (s->silence == REDIS_SILENT_LOST)
 		return true;
 	if (s->silence == REDIS_SILENT_SKIP)
@@ -202,12 +210,23 @@ static bool expect_in_silence(struct redis_session *s, const struct redis_wish *
 	return true;
 }
 
+/* CLIENT REPLY SKIP is resolved by an answer in order, which a confirmation is not. */
+static bool has_skip(const struct redis_session *s)
+{
+	for (size_t i = 0; i < s->n_pending; i++)
+		if (pending_at(s, i)->change == REDIS_REPLY_SKIP)
+			return true;
+	return false;
+}
+
 bool redis_expect(struct redis_session *s, const struct redis_wish *wish)
 {
-	if (s->is_lost)
+	if (wish->change == REDIS_SUBSCRIPTION && has_skip(s))
+		lose(s);
+	if (s->is_lost) {
 		keep_possible(s, wish->change, wish->n);
-	if (s->is_lost)
 		return true;
+	}
 	if (s->silence != REDIS_SILENT_NONE)
 		return expect_in_silence(s, wish);
 	switch (wish->change) {
@@ -289,16 +308,20 @@ static void take_db(struct redis_session *s, uint32_t db)
 static void take(struct redis_session *s, const struct redis_pending *p,
 		 const struct redis_user *user, struct bytes line)
 {
-	if (p->change == REDIS_SELECT || p->change == REDIS_RESET)
+	const bool is_weak = p->flags & REDIS_IS_WEAK,
+		   has_db = p->change == REDIS_SELECT || p->change == REDIS_RESET;
+	if (has_db && is_weak)
+		keep_db(s, p->n);
+	else if (has_db)
 		take_db(s, p->n);
 	if (p->change == REDIS_RESET)
 		memset(s->n_subscribed, 0, sizeof(s->n_subscribed));
-	if (p->change == REDIS_RESET || p->is_hello)
+	if (p->change == REDIS_RESET || p->flags & REDIS_IS_HELLO)
 		s->is_resp3 = line.p[0] == '%';
 	if (!names_user((enum redis_change)p->change))
 		return;
 	s->user = *user;
-	s->is_user_unknown = 0;
+	s->is_user_unknown &= is_weak;
 }
 
 /* The answer to what changes database, user or version. */
@@ -309,15 +332,15 @@ static enum redis_answered apply(struct redis_session *s, struct bytes line)
 	pop(s);
 	const struct redis_user user = names_user(change) ? pop_login(s) : (struct redis_user){0};
 	if (is_error(line)) {
-		s->is_user_unknown |= p.is_odd;
+		s->is_user_unknown |= (p.flags & REDIS_IS_ODD) != 0;
 		return REDIS_ANSWERED;
 	}
-	if (is_success(line, p.is_hello)) {
+	if (is_success(line, p.flags & REDIS_IS_HELLO)) {
 		take(s, &p, &user, line);
 		return change == REDIS_LOGIN ? REDIS_ANSWERED_LOGIN : REDIS_ANSWERED;
 	}
 	keep_possible(s, change, p.n); /* +QUEUED, or what no server says */
-	if (p.is_hello)
+	if (p.flags & REDIS_IS_HELLO)
 		lose(s);
 	return REDIS_ANSWERED;
 }
@@ -419,6 +442,10 @@ static enum redis_answered confirm(struct redis_session *s, enum redis_subscript
 {
 	struct redis_pending *p = head(s);
 	s->telling = (uint8_t)(kind + 1);
+	if (p && p->change == REDIS_LOSE) {
+		lose(s);
+		return REDIS_ASIDE;
+	}
 	if (!p || p->change != REDIS_SUBSCRIPTION || p->subscription != kind)
 		/* A cluster takes shard channels away when their slot moves. */
 		return kind == REDIS_SUNSUBSCRIBE && is_subscribed(s) ? REDIS_ASIDE : REDIS_UNASKED;

@@ -34,11 +34,19 @@ struct redis_user {
 	uint8_t n, text[REDIS_USER_MAX];
 };
 
+/* What else is known of a pending one. */
+enum {
+	REDIS_IS_HELLO = 1 << 0, /* as in redis_wish, like the next */
+	REDIS_IS_ODD = 1 << 1,
+	/* Behind it something took effect that nobody will tell of: its answer decides less. */
+	REDIS_IS_WEAK = 1 << 2,
+};
+
 /* An answer awaited, behind n_plain answers that change nothing. n: as in redis_wish; of a
  * subscription, confirmations still to come. */
 struct redis_pending {
 	uint32_t n_plain, n;
-	uint8_t change, subscription, is_hello, is_odd;
+	uint8_t change, subscription, flags, unused;
 };
 
 /* Which requests are not counted as awaiting an answer. */
