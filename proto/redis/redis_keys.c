@@ -35,8 +35,10 @@ void redis_name(const struct redis_args *args, struct redis_named *out)
 {
 	out->n_label = 0;
 	add_label(out, args->v[0]);
-	out->row = args->v[0].n < sizeof out->label ? redis_find(bytes_of(out->label, out->n_label))
-						    : NULL;
+	/* Only a row has a bar in its name, the server knows no such command. */
+	const bool is_name =
+		args->v[0].n < sizeof out->label && bytes_find(args->v[0], '|') == args->v[0].n;
+	out->row = is_name ? redis_find(bytes_of(out->label, out->n_label)) : NULL;
 	if (!out->row || !out->row->is_container)
 		return;
 	/* COMMAND alone is COMMAND INFO of all; the other containers alone are an error. */

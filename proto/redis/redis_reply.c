@@ -53,6 +53,24 @@ static const char *check_begin(struct bytes rest)
 	return n < rest.n && rest.p[n] != '\r' ? "a length that is not an exact number" : NULL;
 }
 
+/* What is there of a long line: all but a CR at its end, which only counts with what follows. */
+static struct redis_element read_rest(struct redis_reply *r, struct bytes in, size_t at)
+{
+	const struct bytes rest = bytes_from(in, at);
+	const size_t cr = bytes_find(rest, '\r'), lf = bytes_find(rest, '\n');
+	if (cr + 1 < lf && cr + 1 < rest.n)
+		return fault(DIS_MALFORMED, "a stray CR or LF in an answer");
+	if (lf < rest.n && cr + 1 != lf)
+		return fault(DIS_MALFORMED, "a stray CR or LF in an answer");
+	if (lf == rest.n && cr == 0)
+		return need(in.n + 1);
+	if (lf == rest.n)
+		return (struct redis_element){.status = DIS_DONE, .n = cr};
+	r->is_in_line = 0;
+	complete(r);
+	return (struct redis_element){.status = DIS_DONE, .n = lf + 1};
+}
+
 static struct redis_element read_line(struct redis_reply *r, struct bytes in, size_t at)
 {
 	const struct bytes rest = bytes_slice(in, at, REDIS_HEAD_MAX);
@@ -65,8 +83,11 @@ static struct redis_element read_line(struct redis_reply *r, struct bytes in, si
 	r->seen = 0;
 	if (cr + 1 < lf || (lf < rest.n && cr > lf))
 		return fault(DIS_MALFORMED, "a stray CR or LF in an answer");
-	if (lf == rest.n && rest.n == REDIS_HEAD_MAX)
-		return fault(DIS_LIMIT, "a line of an answer too long");
+	if (lf == rest.n && rest.n == REDIS_HEAD_MAX) {
+		r->is_in_line = 1;
+		return (struct redis_element){
+			.status = DIS_DONE, .n = cr, .line = bytes_slice(rest, 0, cr)};
+	}
 	if (lf == rest.n) {
 		r->seen = (uint32_t)cr; /* a CR at the end is looked at again, with what follows */
 		return need(in.n + 1);
@@ -113,8 +134,10 @@ struct redis_element redis_reply_next(struct redis_reply *r, struct bytes in, si
 {
 	if (r->has_tail)
 		return read_tail(r, in, at);
+	if (r->is_in_line)
+		return read_rest(r, in, at);
 	const struct redis_element e = read_line(r, in, at);
-	if (e.status != DIS_DONE)
+	if (e.status != DIS_DONE || r->is_in_line)
 		return e;
 	switch (e.line.n ? e.line.p[0] : 0) {
 	case '+':

@@ -15,12 +15,13 @@ enum { REDIS_DEPTH_MAX = 16 };
 
 /* depth aggregates are open; left[i] elements are missing in each, at least 1. attributes: bit i is
  * set when aggregate i is an attribute, which is no element of what surrounds it. has_tail: a bulk
- * string was skipped and its CRLF comes next. seen: a mark, so many bytes of a line that is not
- * whole yet neither end it nor are wrong. Zeroed: between answers. */
+ * string was skipped and its CRLF comes next. is_in_line: a line of text too long to be shown
+ * whole, as MONITOR tells of a large value, goes on. seen: a mark, so many bytes of a line that is
+ * not whole yet neither end it nor are wrong. Zeroed: between answers. */
 struct redis_reply {
 	uint64_t left[REDIS_DEPTH_MAX];
 	uint32_t attributes, seen;
-	uint8_t depth, has_tail;
+	uint8_t depth, has_tail, is_in_line, unused[5];
 };
 
 /* One element's header, or one bulk string's end. line: the header without CRLF, else empty. */
@@ -34,7 +35,7 @@ struct redis_element {
 
 static inline bool redis_reply_is_between(const struct redis_reply *r)
 {
-	return r->depth == 0 && !r->has_tail;
+	return r->depth == 0 && !r->has_tail && !r->is_in_line;
 }
 
 /* Reads what stands at `at`; changes r only with DIS_DONE, but for its mark. */

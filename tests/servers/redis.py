@@ -207,7 +207,7 @@ def judged_wrongly(words, event):
     """What an event says of a command, against the bytes. None: nothing."""
     name = texts(event, "command")[0]
     lower = words[0].lower()[:64]
-    if name.split(b"|")[0] != lower and len(words[0]) < 60:
+    if name != lower and not name.startswith(lower + b"|") and len(words[0]) < 60:
         return f"{words[0]} was judged as {name}"
     if texts(event, "args") != [len(words) - 1]:
         return f"{words} was judged with other arguments"
