@@ -31,7 +31,7 @@ world_begin
 world_wire client 0 7 2
 world_endpoint client 0 7 2
 {
-	world_policy_head
+	world_policy_head ""
 	cat <<-'YAML'
 		- name: redis
 		  from: container:client
@@ -52,6 +52,7 @@ lab_equal "redis-cli" PONG "$(cli ping)"
 lab_contains "redis-cli, RESP3" "$(cli -3 hgetall nothing; cli -3 hello 3)" proto
 lab_equal "redis-cli -n" OK "$(cli -n 3 set k v)"
 lab_recorded "the database" redis.command=set 'redis.keys=["k"]'
+# shellcheck disable=SC2016 # lengths, not variables
 lab_contains "redis-cli --pipe" "$(for i in $(seq 2000); do printf '*3\r\n$3\r\nSET\r\n$5\r\np%04d\r\n$1\r\nv\r\n' "$i"; done | cli --pipe)" "errors: 0, replies: 2000"
 cli --rdb "$LAB_DIR/dump" >/dev/null
 lab_equal "redis-cli --rdb" REDIS "$(head -c 5 "$LAB_DIR/dump")"
