@@ -446,7 +446,7 @@ def report(options, conversations, log, whys, judge):
     for why, n in sorted(whys.items(), key=lambda x: -x[1]):
         print(f"  refused {n}: {why}")
     print(f"seed {options.seed}: {len(conversations)} streams, the server logged {statements} statements")
-    print(f"scorecard S7m tried={len(conversations)} failed={failed}")
+    print(f"scorecard S7-mysql tried={len(conversations)} failed={failed}")
     return failed or statements < len(conversations)
 
 

@@ -485,7 +485,7 @@ def go(args, run):
         run.step(at)
     print(f"seed {args.seed}: {score.commands} commands let through, {score.executed} executed, {score.cut} streams cut, {score.halves} ended within a "
           f"command; of {score.places} places {score.exact} known exactly; {time.time() - begin:.0f} s")
-    print(f"scorecard S7r tried={score.tried} failed={len(score.failed)}")
+    print(f"scorecard S7-redis tried={score.tried} failed={len(score.failed)}")
     # A run that let nothing through, or cut nothing, compared nothing.
     is_empty = args.case is None and (score.executed < score.tried or score.cut < score.tried // 10)
     return 1 if score.failed or is_empty else 0
