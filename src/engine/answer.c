@@ -21,11 +21,12 @@ static void add_mark(const struct worker *w, struct flow *flow, uint32_t mark,
 	flow->kernel_mark = flow->mark;
 }
 
-static void note_sent(struct flow *flow, unsigned dir, uint32_t end)
+/* A bare acknowledgement stands where its sender is, and carries none of the bytes before it. */
+static void note_sent(struct flow *flow, unsigned dir, uint32_t seq, uint32_t n)
 {
 	struct half *h = &flow->half[dir];
-	if (flow->ip_proto == IPPROTO_TCP && h->is_tracked)
-		h->top = seq_max(h->top, end);
+	if (flow->ip_proto == IPPROTO_TCP && h->is_tracked && n > 0)
+		h->top = seq_max(h->top, seq + n);
 }
 
 void answer_accept(struct turn *t, struct flow *flow)
@@ -33,7 +34,7 @@ void answer_accept(struct turn *t, struct flow *flow)
 	struct capture_verdict v = {.id = t->cp->id, .accept = true};
 	if (flow) {
 		add_mark(t->w, flow, t->cp->mark, &v);
-		note_sent(flow, t->dir, t->p.seq + (uint32_t)t->p.data.n);
+		note_sent(flow, t->dir, t->p.seq, (uint32_t)t->p.data.n);
 	}
 	bool is_changed = t->is_changed && binds(t->w, flow);
 	if (is_changed) {
@@ -104,7 +105,7 @@ static void accept_held(struct worker *w, struct flow *flow, const struct held *
 {
 	struct capture_verdict v = {.id = held->id, .accept = true};
 	add_mark(w, flow, held->mark, &v);
-	note_sent(flow, held->dir, held->seq + held->n);
+	note_sent(flow, held->dir, held->seq, held->n);
 	counter_inc(w->setup.counters, COUNTER_ACCEPTED);
 	w->setup.out.verdict(w->setup.out.ctx, &v);
 }

@@ -357,6 +357,21 @@ START_TEST(a_pipelined_refusal_comes_behind_the_replies_before_it)
 }
 END_TEST
 
+/* An acknowledgement from behind what was refused brings none of it to the server. */
+START_TEST(a_client_that_acknowledges_meanwhile_is_told_too)
+{
+	begin(policy, &rig_cache);
+	rig_say(&c, 0, GET_K GET_K DEL_K);
+	rig_say(&c, 1, "$-1\r\n");
+	ck_assert(was_accepted(rig_ack(&c, 0)));
+	rig_say(&c, 1, "$-1\r\n");
+	ck_assert_uint_eq(r->n_injected, 2);
+	struct rig_view words = injected(1);
+	ck_assert(says(&words, NOPERM));
+	finish();
+}
+END_TEST
+
 START_TEST(a_refusal_behind_several_requests_waits_for_all_replies)
 {
 	begin(policy, &rig_cache);
@@ -1649,6 +1664,7 @@ int main(void)
 	tcase_add_test(tc, who_does_not_close_is_reset_in_the_end);
 	tcase_add_test(tc, a_client_that_asks_again_is_reset_where_it_stands);
 	tcase_add_test(tc, a_pipelined_refusal_comes_behind_the_replies_before_it);
+	tcase_add_test(tc, a_client_that_acknowledges_meanwhile_is_told_too);
 	tcase_add_test(tc, a_refusal_behind_several_requests_waits_for_all_replies);
 	tcase_add_test(tc, a_pipelined_refusal_of_http_is_a_reset);
 	tcase_add_test(tc, a_refusal_that_cannot_be_said_in_time_is_a_reset);
