@@ -124,6 +124,14 @@ enum dis_match {
 			     error */
 };
 
+/* What of the server's replies is still to come before words of ours may stand in their place. */
+enum dis_due {
+	DIS_DUE_NOTHING,
+	DIS_DUE_OTHERS, /* the client would understand the words, but lose replies by the end that
+			   follows them */
+	DIS_DUE_FIRST,	/* the client would take the words for one of the replies */
+};
+
 /* A name for several words: mysql "read", redis "@write". Tables end with a NULL name / NULL
  * member. */
 struct dis_group {
@@ -162,6 +170,9 @@ struct dissector {
 	 * a `false` the engine may stop showing the server's bytes for the rest of the connection.
 	 */
 	bool (*needs_replies)(const void *state);
+	/* Where all that the server said was shown: which replies to requests before the one just
+	 * refused are not through? NULL: `refuse` looks for itself. */
+	enum dis_due (*due)(const void *state);
 	/* What a server of this protocol would send to say that the unit just judged is refused:
 	 * written to out[DIS_REFUSAL_MAX]; the answer is its length. The connection is closed
 	 * behind it (over UDP nothing follows). `unit` is the refused unit as feed had it, `state`

@@ -115,6 +115,7 @@ struct flow {
 	bool is_parting;     /* a request was refused behind others: it ends (half.want bytes from
 				`fed`) what the client is heard of, and it will be told when the
 				replies to the others are through */
+	bool is_late;	     /* ... or between them: it was parting for long enough */
 	bool has_asked;	     /* a request was let through ... */
 	uint32_t asked_ack;  /* ... when the client had acknowledged so much */
 	uint8_t end;	     /* enum flow_end */

@@ -23,12 +23,22 @@
 enum phase { PHASE_START, PHASE_CHUNK, PHASE_NEXT, PHASE_TRAILER, PHASE_CLOSE, PHASE_OVER };
 enum pending { PENDING_PLAIN, PENDING_HEAD, PENDING_CONNECT, PENDING_UPGRADE };
 
-enum { HTTP_PENDING_MAX = 64, HTTP_UPGRADES_MAX = 1 };
+enum {
+	HTTP_PENDING_MAX = 64,
+	HTTP_UPGRADES_MAX = 1,
+	/* Of a server that ends what nobody has asked in: until it is whole it is read anew with
+	   each piece. The longest seen is Apache's, of less than 400 bytes. */
+	HTTP_UNASKED_HEAD_MAX = 1024,
+	HTTP_UNASKED_BODY_MAX = 16 * 1024,
+	HTTP_STATUS_END = 12, /* "HTTP/1.1 408" */
+};
 
 /* A ring of the requests whose final reply has not come. is_switching: the last of them is a
- * CONNECT or an upgrade. is_lost: a request did not fit, so order tells nothing any more. */
+ * CONNECT or an upgrade. is_lost: a request did not fit, so order tells nothing any more.
+ * has_reply: a final one was shown. pipelines: before that the client asked again. */
 struct http_state {
 	uint8_t is_claimed, has_request, is_switching, is_lost;
+	uint8_t has_reply, pipelines, pad; /* states are compared byte by byte */
 	uint8_t phase[2];
 	uint8_t first, n_pending;
 	uint8_t pending[HTTP_PENDING_MAX];
@@ -89,6 +99,7 @@ static void push_pending(struct http_state *s, const struct http_request *r)
 {
 	const enum pending kind = pending_kind(r);
 	s->has_request = 1;
+	s->pipelines |= s->n_pending > 0 && !s->has_reply;
 	if (s->n_pending == HTTP_PENDING_MAX) {
 		s->is_lost = 1;
 		return;
@@ -334,13 +345,25 @@ static struct dis_result take_switch(const struct http_state *s, const struct ht
 	return stop(r, head, asked, sink);
 }
 
-/* Servers announce by 408 that they close an idle connection. It must say so: a client that goes
- * on would take it, and what is behind it, for the answers to its next requests. */
+/* By 408 servers announce that they close an idle connection, by 400 that a request broke off, by
+ * 503 that they have no room. */
+static bool is_farewell_status(struct bytes status)
+{
+	return bytes_is(status, "408") || bytes_is(status, "400") || bytes_is(status, "503");
+}
+
+/* It must say that it is the last: a client that goes on would take it, and what is behind it, for
+ * the answers to its next requests. */
+static bool is_farewell(const struct http_reply *r)
+{
+	const bool is_last = r->fields.closes || !r->is_1_1;
+	return is_farewell_status(r->status) && is_last && !r->fields.has_coding;
+}
+
 static struct dis_result take_farewell(struct http_state *s, const struct http_reply *r,
 				       struct bytes head, const struct dis_sink *sink)
 {
-	const bool is_last = r->fields.closes || !r->is_1_1;
-	if (!bytes_is(r->status, "408") || !is_last || r->fields.has_coding)
+	if (!is_farewell(r))
 		return malformed("a reply that nobody asked for");
 	http_emit_reply(r, sink);
 	s->phase[DIS_TO_CLIENT] = r->fields.has_length ? PHASE_OVER : PHASE_CLOSE;
@@ -358,6 +381,7 @@ static struct dis_result take_final(struct http_state *s, const struct http_repl
 		return stop(r, head, bytes_str("tunnel"), sink);
 	http_emit_reply(r, sink);
 	pop_pending(s);
+	s->has_reply = 1;
 	if (kind == PENDING_HEAD || bytes_is(r->status, "204") || bytes_is(r->status, "304"))
 		return done(head.n, 0);
 	if (r->fields.has_coding)
@@ -399,6 +423,39 @@ static struct dis_result feed_reply(struct http_state *s, struct bytes in,
 	return scan.status == DIS_MORE ? more(in.n + 1) : refuse(scan.status, scan.why);
 }
 
+/* ---------------------------------------------------------------- server: unasked */
+
+/* A server that waited in vain says so and closes. Nothing of the client proves the protocol, so
+ * this must be the whole of it: a head that announces the end, a short body of known length, and
+ * nothing behind. */
+static struct dis_result feed_unasked(struct http_state *s, struct bytes in,
+				      const struct dis_sink *sink)
+{
+	static const char version[] = "HTTP/1.";
+	static const char why[] = "the server speaks first";
+	const size_t n = in.n < strlen(version) ? in.n : strlen(version);
+	if (memcmp(in.p, version, n) != 0)
+		return refuse(DIS_NOT_MINE, why);
+	if (in.n < HTTP_STATUS_END)
+		return more(HTTP_STATUS_END);
+	if (!is_farewell_status(bytes_slice(in, HTTP_STATUS_END - 3, 3)))
+		return refuse(DIS_NOT_MINE, why);
+	struct http_mark mark = {0}; /* nothing may be remembered before the claim */
+	const struct bytes most = bytes_slice(in, 0, HTTP_UNASKED_HEAD_MAX);
+	const struct http_scan scan = http_scan(most, true, &mark);
+	if (scan.status == DIS_MORE && most.n < HTTP_UNASKED_HEAD_MAX)
+		return more(in.n + 1);
+	struct http_reply r;
+	if (scan.status != DIS_DONE || parse_reply(bytes_slice(in, 0, scan.n), scan.first, &r) ||
+	    !is_farewell(&r) || r.fields.length > HTTP_UNASKED_BODY_MAX)
+		return refuse(DIS_NOT_MINE, why);
+	s->is_claimed = 1;
+	s->phase[DIS_TO_CLIENT] = PHASE_OVER;
+	http_emit(sink, DIS_CLAIM);
+	http_emit_reply(&r, sink);
+	return done(scan.n, r.fields.length);
+}
+
 /* ---------------------------------------------------------------- the dissector */
 
 static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir dir, struct bytes in,
@@ -409,7 +466,7 @@ static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir d
 	if (in.n == 0 || !in.p)
 		return more(1);
 	if (dir == DIS_TO_CLIENT && !s->is_claimed)
-		return refuse(DIS_NOT_MINE, "the server speaks first");
+		return feed_unasked(s, in, sink);
 	switch ((enum phase)s->phase[dir]) {
 	case PHASE_START:
 		return dir == DIS_TO_SERVER ? feed_start(s, in, sink) : feed_reply(s, in, sink);
@@ -426,18 +483,26 @@ static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir d
 	return done(in.n, 0);
 }
 
-/* Replies matter only where one may change the protocol. Before the first head is whole that is
- * unknown. */
+/* Replies matter only where one may change the protocol; before the first head is whole that is
+ * unknown. And to a client that does not wait for them: which is which must be known when one of
+ * its requests is refused. And behind a farewell that nobody asked for. */
 static bool http_needs_replies(const void *state)
 {
 	const struct http_state *s = state;
-	return !s->has_request || s->is_switching;
+	return !s->has_request || !s->has_reply || s->is_switching || s->pipelines ||
+	       s->phase[DIS_TO_CLIENT] == PHASE_OVER;
 }
 
 /* ---------------------------------------------------------------- refusal */
 
-/* Whether an earlier request still waits for its reply only the caller knows: replies may be
- * unseen. */
+static enum dis_due http_due(const void *state)
+{
+	const struct http_state *s = state;
+	const bool is_next = !s->is_lost && s->n_pending <= 1;
+	return is_next && s->phase[DIS_TO_CLIENT] == PHASE_START ? DIS_DUE_NOTHING : DIS_DUE_FIRST;
+}
+
+/* Whether an earlier request still waits for its reply http_due says, where replies are shown. */
 static size_t http_refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
 			  uint8_t *out)
 {
@@ -528,6 +593,7 @@ const struct dissector http_dissector = {
 	.n_fields = HTTP_N_FIELDS,
 	.feed = http_feed,
 	.needs_replies = http_needs_replies,
+	.due = http_due,
 	.refuse = http_refuse,
 	.say = http_say,
 };

@@ -792,6 +792,7 @@ const struct dissector http2_dissector = {
 	.fields = http_event_fields,
 	.n_fields = HTTP_N_FIELDS,
 	.feed = http2_feed,
+	.due = http2_due,
 	.refuse = http2_refuse,
 	.say = http2_say,
 };

@@ -142,8 +142,27 @@ static void say_answer(struct words *w, uint32_t id, struct bytes fields, struct
 	say_goaway(w, id);
 }
 
-/* At once, also where other streams wait for their replies: what they asked may be in the packet
- * that is refused, and never be answered. */
+/* A reply that comes by itself: its request is whole, or the reply has begun. A tunnel that is open
+ * has no end to wait for. */
+static bool is_reply_due(const struct http2_stream *stream)
+{
+	const uint16_t over = STREAM_SERVER_ENDED | STREAM_RESET,
+		       open = STREAM_TUNNEL | STREAM_REPLIED;
+	return stream->id && !(stream->flags & over) && stream->flags & STREAM_CLIENT_ENDED &&
+	       (stream->flags & open) != open;
+}
+
+/* The refused stream is the last that was opened. */
+enum dis_due http2_due(const void *state)
+{
+	const struct http2_state *s = state;
+	for (size_t i = 0; i < HTTP2_STREAMS_MAX; i++)
+		if (s->streams.v[i].id != s->last_id && is_reply_due(&s->streams.v[i]))
+			return DIS_DUE_OTHERS;
+	return DIS_DUE_NOTHING;
+}
+
+/* Between the server's frames. */
 size_t http2_refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
 		    uint8_t *out)
 {

@@ -4,7 +4,8 @@
 
 #include "bridgewarden/dissect.h"
 
-/* As struct dissector's refuse. */
+/* As struct dissector's members. */
+enum dis_due http2_due(const void *state);
 size_t http2_refuse(const void *state, uint8_t ip_proto, struct bytes unit, struct bytes why,
 		    uint8_t *out);
 

@@ -63,7 +63,8 @@ static void waited_long_enough(struct worker *w, struct flow *f)
 	if (f->phase != FLOW_IDENTIFYING && f->phase != FLOW_INSPECTING && !was_waiting)
 		return;
 	if (f->is_parting) {
-		settle_denied(NULL, w, f);
+		if (farewell_is_late(w, f))
+			settle_denied(NULL, w, f);
 		return;
 	}
 	f->deadline_ns = 0;

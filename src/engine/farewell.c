@@ -20,7 +20,8 @@
  * dissector knows; else the client has acknowledged nothing since it asked. */
 static bool is_answer_due(const struct turn *t, const struct flow *f)
 {
-	bool knows = !f->replies_unseen && !dissectors[f->app]->needs_replies;
+	const struct dissector *d = dissectors[f->app];
+	bool knows = !f->replies_unseen && (d->due || !d->needs_replies);
 	return !knows && f->has_asked && t->p.ack == f->asked_ack;
 }
 
@@ -66,8 +67,34 @@ bool farewell_postpone(struct turn *t, struct worker *w, struct flow *f)
 	return true;
 }
 
+static enum dis_due what_is_due(struct worker *w, const struct flow *f)
+{
+	const struct dissector *d = dissectors[f->app];
+	return d->due ? d->due(flow_session(w->inspect.shard, f)) : DIS_DUE_NOTHING;
+}
+
+/* A server that goes on with what was allowed is not cut off. Where many replies are under way at
+ * once some may never end. */
+static void give_time(struct worker *w, struct flow *f)
+{
+	if (what_is_due(w, f) == DIS_DUE_FIRST && f->deadline_ns < w->now.mono_ns + PATIENCE_NS / 2)
+		flow_set_deadline(w, f, PATIENCE_NS);
+}
+
+bool farewell_is_late(struct worker *w, struct flow *f)
+{
+	bool may_wait = !f->is_late && what_is_due(w, f) == DIS_DUE_OTHERS;
+	f->is_late = true;
+	inspect_word(&w->inspect, f);
+	if (w->inspect.n_refusal > 0 || !may_wait)
+		return true;
+	flow_set_deadline(w, f, PATIENCE_NS); /* for the end of what the server is saying */
+	return false;
+}
+
 void farewell_retry(struct turn *t, struct flow *f)
 {
+	give_time(t->w, f);
 	inspect_word(&t->w->inspect, f);
 	if (can_be_told(t, t->w, f))
 		settle_denied(t, t->w, f);

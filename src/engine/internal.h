@@ -127,6 +127,8 @@ void farewell_end(struct worker *w, struct flow *flow); /* they took too long */
 /* The refused request stands behind others: may the client hear of it when their replies are
  * through? If so the flow is_parting from now on. */
 bool farewell_postpone(struct turn *t /* or NULL */, struct worker *w, struct flow *flow);
+/* It was parting for long enough. Is it time to end? */
+bool farewell_is_late(struct worker *w, struct flow *flow);
 void farewell_retry(struct turn *t, struct flow *flow); /* after bytes of the server have passed */
 
 /* packets of our own, in the name of side !to */

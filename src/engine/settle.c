@@ -213,7 +213,7 @@ static void deny(struct turn *t, struct worker *w, struct flow *flow)
 void settle_denied(struct turn *t, struct worker *w, struct flow *flow)
 {
 	bool followed = flow->half[0].is_tracked;
-	flow->is_parting = false;
+	flow->is_parting = flow->is_late = false;
 	flow->end = FLOW_END_REFUSED;
 	flow->mark = MARK_BOTH;
 	flow->deadline_ns = 0;

@@ -225,9 +225,23 @@ static struct bytes say_why(const struct inspect *in, const struct flow *f, char
 	return bytes_of(out, (size_t)n);
 }
 
+/* Are replies to come that the words must not stand before? */
+static bool is_reply_due(const struct inspect *in, const struct flow *f)
+{
+	const struct dissector *d = flow_dissector(f);
+	const struct half *server = &f->half[DIS_TO_CLIENT];
+	if (server->is_blind || !server->is_tracked || !d->due)
+		return false; /* the caller guesses, or `refuse` knows */
+	enum dis_due due = d->due(flow_session(in->shard, f));
+	return server->skip > 0 || due == DIS_DUE_FIRST || (due == DIS_DUE_OTHERS && !f->is_late);
+}
+
 static void word_refusal(struct inspect *in, const struct flow *f, struct bytes unit)
 {
 	char why[DIS_WHY_MAX];
+	in->n_refusal = 0;
+	if (is_reply_due(in, f))
+		return;
 	in->n_refusal = flow_dissector(f)->refuse(flow_session(in->shard, f), f->ip_proto, unit,
 						  say_why(in, f, why), in->refusal);
 }

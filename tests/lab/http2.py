@@ -5,6 +5,7 @@
 http2.py serve PORT...            a gRPC server that says hello
 http2.py call HOST:PORT METHOD    one gRPC call
 http2.py many HOST N DENIED       N streams at once; number DENIED (from 1, 0: none) asks for /secret
+http2.py large HOST               four large bodies at once, and /secret when their heads are there
 http2.py smuggle HOST             a content-length that the body exceeds, and a line end in a value
 http2.py continuation HOST        a header block without end
 http2.py reset HOST               requests that are reset at once
@@ -58,14 +59,15 @@ def call(target, method):
 
 # ---- many streams
 
-def requests(h2, n, denied):
-    paths = {}
-    for number in range(1, n + 1):
-        stream = h2.get_next_available_stream_id()
-        paths[stream] = "/secret" if number == denied else "/ok"
-        h2.send_headers(stream, [(":method", "GET"), (":scheme", "http"), (":path", paths[stream]), (":authority", "a")],
-                        end_stream=True)
-    return paths
+def ask(peer, paths):
+    """stream: path"""
+    asked = {}
+    for path in paths:
+        stream = peer.get_next_available_stream_id()
+        asked[stream] = path
+        peer.send_headers(stream, [(":method", "GET"), (":scheme", "http"), (":path", path), (":authority", "a")],
+                          end_stream=True)
+    return asked
 
 
 def many(host, n, denied):
@@ -76,7 +78,7 @@ def many(host, n, denied):
     with connect(host) as link:
         peer.initiate_connection()
         link.sendall(peer.data_to_send())
-        paths = requests(peer, n, denied)
+        paths = ask(peer, ["/secret" if number == denied else "/ok" for number in range(1, n + 1)])
         link.sendall(peer.data_to_send())
         try:
             while len(statuses) < n and (data := link.recv(65536)):
@@ -90,6 +92,34 @@ def many(host, n, denied):
     for stream, path in paths.items():
         if path == "/secret":
             print(f"secret: {statuses.get(stream)}")
+
+
+def large(host):
+    import h2.connection
+    import h2.events
+    peer, statuses, sizes, ended = h2.connection.H2Connection(), {}, collections.Counter(), set()
+    with connect(host) as link:
+        peer.initiate_connection()
+        # Room for all: once a request is refused nothing of the client's is heard.
+        peer.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1 << 24})
+        peer.increment_flow_control_window(1 << 26)
+        paths = {}
+        link.sendall(peer.data_to_send())
+        while not (paths and len(ended) == len(paths)) and (data := link.recv(65536)):
+            for event in peer.receive_data(data):
+                if isinstance(event, h2.events.SettingsAcknowledged):
+                    paths = ask(peer, ["/bulk"] * 4)
+                elif isinstance(event, h2.events.ResponseReceived):
+                    statuses[event.stream_id] = dict(event.headers)[b":status"].decode()
+                    if len(statuses) == 4:
+                        paths.update(ask(peer, ["/secret"]))
+                elif isinstance(event, h2.events.DataReceived):
+                    sizes[event.stream_id] += len(event.data)
+                elif isinstance(event, h2.events.StreamEnded):
+                    ended.add(event.stream_id)
+            link.sendall(peer.data_to_send())
+    for stream, path in paths.items():
+        print(path, statuses.get(stream), sizes[stream] if path == "/bulk" else "")
 
 
 # ---- what no client sends
@@ -153,4 +183,4 @@ def reset(host):
 if __name__ == "__main__":
     what, words = sys.argv[1], sys.argv[2:]
     {"serve": serve, "call": call, "many": lambda host, n, denied: many(host, int(n), int(denied)), "smuggle": smuggle,
-     "continuation": continuation, "reset": reset}[what](*words)
+     "large": large, "continuation": continuation, "reset": reset}[what](*words)

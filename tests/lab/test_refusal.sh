@@ -83,6 +83,17 @@ import sys, requests
 s = requests.Session()
 print(s.get(sys.argv[1] + "/ok").text, s.get(sys.argv[1] + "/no").status_code, s.get(sys.argv[1] + "/ok").status_code)' "$url")
 	lab_equal "requests, one session" "$(printf 'yes\n 403 200')" "$answer"
+	lab_equal "a pipeline: what was allowed before, then what was refused" "200 200 403" "$(pipeline /ok /ok /no /ok)"
+}
+
+# pipeline PATH...: the status of each reply to requests that are sent at once
+pipeline() {
+	python '
+import re, socket, sys
+s = socket.create_connection((sys.argv[1], 80), timeout=10)
+s.sendall(b"".join(b"GET %s HTTP/1.1\r\nHost: web\r\n\r\n" % path.encode() for path in sys.argv[2:]))
+said = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+print(*re.findall(r"^HTTP/1.1 (\d+)", said, re.M))' "$(address web)" "$@"
 }
 
 cache() {

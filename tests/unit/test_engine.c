@@ -191,7 +191,8 @@ START_TEST(the_allowed_part_of_a_segment_passes_before_the_denied_rest)
 	struct rig_packet *p = rig_say(&c, 0, OK_HEAD NO_HEAD);
 	ck_assert(was_accepted(p) && p->was_rewritten);
 	ck_assert(rig_has_got(r, 0, OK_HEAD));
-	assert_both_told((uint32_t)strlen(OK_HEAD), 0);
+	rig_say(&c, 1, REPLY);
+	assert_both_told((uint32_t)strlen(OK_HEAD), (uint32_t)strlen(REPLY));
 	finish();
 }
 END_TEST
@@ -389,15 +390,205 @@ START_TEST(a_refusal_behind_several_requests_waits_for_all_replies)
 }
 END_TEST
 
-/* Whose replies may stay unseen cannot say how many are through. */
-START_TEST(a_pipelined_refusal_of_http_is_a_reset)
+/* A client that does not wait for replies is shown them, so that it is known which are through. */
+START_TEST(a_pipelined_refusal_of_http_comes_behind_the_replies_before_it)
+{
+	begin(policy, &rig_web);
+	rig_say(&c, 0, OK_HEAD OK_HEAD_2 NO_HEAD);
+	ck_assert(rig_has_got(r, 0, OK_HEAD OK_HEAD_2));
+	rig_say(&c, 1, REPLY);
+	ck_assert_uint_eq(r->n_injected, 0);
+	rig_say(&c, 1, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+	ck_assert_uint_eq(r->n_injected, 0); /* half a body */
+	rig_say(&c, 1, "cd");
+	ck_assert_uint_eq(r->n_injected, 2);
+	struct rig_view words = injected(1);
+	ck_assert_uint_eq(words.seq, c.isn[1] + 1 + c.sent[1]);
+	ck_assert(says(&words, "HTTP/1.1 403 Forbidden\r\n"));
+	ck_assert(rig_has_got(r, 0, OK_HEAD OK_HEAD_2));
+	finish();
+}
+END_TEST
+
+START_TEST(a_pipelined_refusal_of_http_waits_for_the_last_chunk)
 {
 	begin(policy, &rig_web);
 	rig_say(&c, 0, OK_HEAD);
 	rig_say(&c, 0, NO_HEAD);
+	rig_say(&c, 1, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+	rig_wait(r, 3000);
+	rig_say(&c, 1, "2\r\nhi\r\n"); /* as long as the server goes on nobody cuts it off */
+	rig_wait(r, 3000);
+	ck_assert_uint_eq(r->n_injected, 0);
+	rig_say(&c, 1, "0\r\n\r\n");
+	ck_assert_uint_eq(r->n_injected, 2);
+	struct rig_view words = injected(1);
+	ck_assert(says(&words, "HTTP/1.1 403 Forbidden\r\n"));
+	finish();
+}
+END_TEST
+
+/* Who waited for the first reply has its replies unseen from then on: nobody can say how many are
+ * through, or where one ends. */
+START_TEST(a_refusal_behind_unseen_replies_is_a_reset)
+{
+	begin(policy, &rig_web);
+	rig_say(&c, 0, OK_HEAD);
+	rig_say(&c, 1, REPLY);
+	rig_say(&c, 0, OK_HEAD_2);
+	rig_say(&c, 0, NO_HEAD);
 	ck_assert_uint_eq(r->n_injected, 2);
 	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
 	finish();
+}
+END_TEST
+
+/* ... but where the file wants replies recorded they are shown all the time. */
+START_TEST(a_refusal_behind_replies_that_are_recorded_waits_for_them)
+{
+	static const char text[] =
+		"version: 1\n"
+		"rules:\n"
+		"- {name: web, from: shop/client, to: shop/web, app: http, log: all, "
+		"allow: [{paths: ['/ok/**']}]}\n";
+	begin(text, &rig_web);
+	rig_say(&c, 0, OK_HEAD);
+	rig_say(&c, 1, REPLY);
+	rig_say(&c, 0, OK_HEAD_2);
+	rig_say(&c, 0, NO_HEAD);
+	ck_assert_uint_eq(r->n_injected, 0);
+	rig_say(&c, 1, REPLY);
+	struct rig_view words = injected(1);
+	ck_assert(says(&words, "HTTP/1.1 403 Forbidden\r\n"));
+	finish();
+}
+END_TEST
+
+/* ---- many requests at once: HTTP/2 ---- */
+
+#define H2_BEGIN     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+#define H2_SETTINGS  "\0\0\0\4\0\0\0\0\0"
+#define H2_OK(id)    "\0\0\x0e\1\5\0\0\0" id "\x82\x86\4\5/ok/a\x41\3web"
+#define H2_NO(id)    "\0\0\x0e\1\5\0\0\0" id "\x82\x86\4\5/no/x\x41\3web"
+#define H2_REPLY(id) "\0\0\1\1\4\0\0\0" id "\x88\0\0\2\0\1\0\0\0" id "hi"
+
+static void say_bytes(unsigned dir, const char *bytes, size_t n)
+{
+	(void)rig_data(&c, dir, c.sent[dir], bytes, n); /* the verdict shows in what arrives */
+	c.sent[dir] += (uint32_t)n;
+}
+
+#define SAY(dir, text) say_bytes((dir), (text), sizeof(text) - 1)
+
+static bool server_got(const char *bytes, size_t n)
+{
+	struct bytes got = rig_got(r, 0);
+	return got.n == n && memcmp(got.p, bytes, n) == 0;
+}
+
+static void assert_h2_words(void)
+{
+	static const char goaway[] = "\0\0\x08\7\0\0\0\0\0";
+	ck_assert_uint_eq(r->n_injected, 2);
+	struct rig_view words = injected(1);
+	ck_assert_uint_eq(words.seq, c.isn[1] + 1 + c.sent[1]);
+	ck_assert(says(&words, "refused by bridgewarden"));
+	ck_assert_ptr_nonnull(memmem(words.data.p, words.data.n, goaway, 9));
+}
+
+static void begin_h2(void)
+{
+	begin(policy, &rig_web);
+	SAY(0, H2_BEGIN H2_OK("\1"));
+	SAY(1, H2_SETTINGS);
+}
+
+START_TEST(a_refused_stream_lets_the_others_finish)
+{
+	begin_h2();
+	SAY(0, H2_OK("\3") H2_NO("\5"));
+	SAY(1, H2_REPLY("\3"));
+	ck_assert_uint_eq(r->n_injected, 0);
+	SAY(1, H2_REPLY("\1"));
+	assert_h2_words();
+	ck_assert(server_got(H2_BEGIN H2_OK("\1") H2_OK("\3"),
+			     sizeof(H2_BEGIN H2_OK("\1") H2_OK("\3")) - 1));
+	finish();
+}
+END_TEST
+
+START_TEST(a_refused_stream_alone_is_told_at_once)
+{
+	begin_h2();
+	SAY(1, H2_REPLY("\1"));
+	SAY(0, H2_NO("\3"));
+	assert_h2_words();
+	finish();
+}
+END_TEST
+
+/* A stream that does not end is cut off, between two frames. */
+START_TEST(a_refused_stream_does_not_wait_for_ever)
+{
+	begin_h2();
+	SAY(0, H2_NO("\3"));
+	rig_wait(r, 4000);
+	ck_assert_uint_eq(r->n_injected, 0);
+	rig_wait(r, 2000);
+	assert_h2_words();
+	finish();
+	begin_h2();
+	SAY(0, H2_NO("\3"));
+	SAY(1, "\0\0\1\1\4\0\0\0\1\x88\0\0\2\0\0\0\0\0\1h");
+	rig_wait(r, 6000);
+	ck_assert_uint_eq(r->n_injected, 0);
+	SAY(1, "i");
+	assert_h2_words();
+	finish();
+}
+END_TEST
+
+START_TEST(a_refused_stream_within_a_frame_without_end_is_a_reset)
+{
+	begin_h2();
+	SAY(0, H2_NO("\3"));
+	SAY(1, "\0\0\1\1\4\0\0\0\1\x88\0\0\2\0\0\0\0\0\1h");
+	rig_wait(r, 6000);
+	rig_wait(r, 6000);
+	ck_assert(injected(0).flags & TCP_RST && injected(1).flags & TCP_RST);
+	finish();
+}
+END_TEST
+
+/* ---- servers that speak where nobody asked ---- */
+
+#define LATE "HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlate"
+
+START_TEST(a_server_may_end_a_connection_on_which_nobody_asked)
+{
+	for (size_t cut = 1; cut < strlen(LATE); cut++) {
+		begin(policy, &rig_web);
+		(void)rig_data(&c, 1, 0, LATE, cut);
+		(void)rig_data(&c, 1, (uint32_t)cut, LATE + cut, strlen(LATE) - cut);
+		rig_data(&c, 1, 0, LATE, strlen(LATE)); /* what was held with a change */
+		ck_assert_msg(rig_has_got(r, 1, LATE), "cut %zu", cut);
+		ck_assert_ptr_null(rig_last_record(r, EVENT_VIOLATION));
+		finish();
+	}
+}
+END_TEST
+
+START_TEST(a_server_that_says_anything_else_first_is_none_of_http)
+{
+	static const char *const said[] = {REPLY, LATE REPLY,
+					   "HTTP/1.1 408 Request Timeout\r\n\r\n"};
+	for (size_t i = 0; i < 3; i++) {
+		begin(policy, &rig_web);
+		rig_say(&c, 1, said[i]);
+		ck_assert_ptr_nonnull(rig_last_record(r, EVENT_VIOLATION));
+		ck_assert(rig_has_got(r, 1, i == 1 ? LATE : ""));
+		finish();
+	}
 }
 END_TEST
 
@@ -1666,7 +1857,16 @@ int main(void)
 	tcase_add_test(tc, a_pipelined_refusal_comes_behind_the_replies_before_it);
 	tcase_add_test(tc, a_client_that_acknowledges_meanwhile_is_told_too);
 	tcase_add_test(tc, a_refusal_behind_several_requests_waits_for_all_replies);
-	tcase_add_test(tc, a_pipelined_refusal_of_http_is_a_reset);
+	tcase_add_test(tc, a_pipelined_refusal_of_http_comes_behind_the_replies_before_it);
+	tcase_add_test(tc, a_pipelined_refusal_of_http_waits_for_the_last_chunk);
+	tcase_add_test(tc, a_refusal_behind_unseen_replies_is_a_reset);
+	tcase_add_test(tc, a_refusal_behind_replies_that_are_recorded_waits_for_them);
+	tcase_add_test(tc, a_refused_stream_lets_the_others_finish);
+	tcase_add_test(tc, a_refused_stream_alone_is_told_at_once);
+	tcase_add_test(tc, a_refused_stream_does_not_wait_for_ever);
+	tcase_add_test(tc, a_refused_stream_within_a_frame_without_end_is_a_reset);
+	tcase_add_test(tc, a_server_may_end_a_connection_on_which_nobody_asked);
+	tcase_add_test(tc, a_server_that_says_anything_else_first_is_none_of_http);
 	tcase_add_test(tc, a_refusal_that_cannot_be_said_in_time_is_a_reset);
 	tcase_add_test(tc, a_refusal_that_waits_outlives_no_reload);
 	tcase_add_test(tc, a_refusal_that_waits_is_no_way_around_it);
