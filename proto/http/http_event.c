@@ -20,6 +20,7 @@ const struct dis_field http_event_fields[HTTP_N_FIELDS] = {
 	[HTTP_F_RPC] = {.name = "grpc_method", .key = "rpcs", .match = DIS_MATCH_GLOB},
 	[HTTP_F_GRPC_STATUS] = {.name = "grpc_status"},
 	[HTTP_F_STREAM] = {.name = "stream_id", .type = DIS_NUMBER},
+	[HTTP_F_PUSHED] = {.name = "pushed_on", .type = DIS_NUMBER},
 };
 
 /* ---------------------------------------------------------------- host */
@@ -154,6 +155,8 @@ void http_emit_request(const struct http_request *r, const struct dis_sink *sink
 		put_grpc(&d, r->line.path, readings.n > 1);
 	if (r->stream)
 		put_number(&d, HTTP_F_STREAM, r->stream);
+	if (r->pushed_on)
+		put_number(&d, HTTP_F_PUSHED, r->pushed_on);
 	emit(sink, DIS_REQUEST, &d);
 }
 

@@ -30,6 +30,7 @@ enum http_event_field {
 	HTTP_F_RPC,
 	HTTP_F_GRPC_STATUS,
 	HTTP_F_STREAM,
+	HTTP_F_PUSHED,
 	HTTP_N_FIELDS,
 };
 
@@ -40,7 +41,8 @@ struct http_request {
 	struct http_fields fields;
 	struct http_host host;
 	bool has_host;
-	uint32_t stream; /* 0: none */
+	uint32_t stream;    /* 0: none */
+	uint32_t pushed_on; /* the stream on which the server promised it; 0: it was asked */
 };
 
 struct http_reply {

@@ -96,10 +96,11 @@ static struct dis_result whole_frame(const struct turn *t)
 
 /* ---------------------------------------------------------------- frames */
 
-/* A client's stream that was opened, now or before. */
+/* A stream that was opened, by the client, or by a promise of the server, now or before. */
 static bool is_known_stream(const struct turn *t)
 {
-	return t->frame.stream & 1 && t->frame.stream <= t->s->last_id;
+	const uint32_t id = t->frame.stream;
+	return id > 0 && id <= (id & 1 ? t->s->last_id : t->s->last_push);
 }
 
 static enum dis_dir other(enum dis_dir dir)
@@ -189,7 +190,7 @@ static const char *check_setting(const struct turn *t, uint32_t name, uint32_t v
 }
 
 /* One setting that is right, with its value at `at` of the frame. What we cannot follow is edited:
- * tables larger than ours, pushes, more streams than we know. */
+ * tables larger than ours, more streams than we know. */
 static void take_setting(const struct turn *t, uint32_t name, uint32_t value, size_t at,
 			 struct announced *size)
 {
@@ -202,8 +203,8 @@ static void take_setting(const struct turn *t, uint32_t name, uint32_t value, si
 		size->least = size->last < size->least ? size->last : size->least;
 		break;
 	case SETTING_PUSH:
-		if (value)
-			edit_setting(t, at, 0);
+		if (t->dir == DIS_TO_SERVER)
+			s->takes_no_push = !value;
 		break;
 	case SETTING_STREAMS:
 		if (value > HTTP2_STREAMS_MAX && t->dir == DIS_TO_CLIENT)
@@ -307,8 +308,22 @@ static struct dis_result feed_settings(const struct turn *t)
 /* The frames of one block; pieces are what they carry of it. */
 struct block {
 	size_t unit, n, size;
+	uint32_t promised; /* the stream, of PUSH_PROMISE */
 	struct bytes piece[PIECES_MAX];
 };
+
+/* The same for PUSH_PROMISE. */
+static const char *cut_promise(const struct frame *f, struct bytes payload, uint32_t *promised,
+			       struct bytes *out)
+{
+	struct reader r = reader_of(payload);
+	const size_t padding = f->flags & FLAG_PADDED ? read_u8(&r) : 0;
+	*promised = read_u32be(&r);
+	if (!reader_ok(&r) || padding > reader_left(&r))
+		return "padding longer than the frame";
+	*out = bytes_slice(payload, r.pos, reader_left(&r) - padding);
+	return NULL;
+}
 
 /* The part of a HEADERS frame's payload that is of the block. NULL: why it has none. */
 static const char *cut_headers(const struct frame *f, struct bytes payload, struct bytes *out)
@@ -356,7 +371,10 @@ static struct dis_result gather(const struct turn *t, struct block *b)
 		if (t->in.n < end)
 			return more(f.flags & FLAG_END_HEADERS ? end : end + FRAME_HEAD);
 		struct bytes piece = bytes_slice(t->in, b->unit + FRAME_HEAD, f.length);
-		why = b->n ? NULL : cut_headers(&f, piece, &piece);
+		if (b->n == 0)
+			why = f.type == FRAME_HEADERS
+				      ? cut_headers(&f, piece, &piece)
+				      : cut_promise(&f, piece, &b->promised, &piece);
 		if (why)
 			return malformed(why);
 		add_piece(b, piece);
@@ -573,11 +591,75 @@ static struct dis_result take_reply(const struct turn *t, const struct block *b)
 	return result;
 }
 
+/* ---------------------------------------------------------------- pushes */
+
+static const char *check_promise(const struct turn *t, uint32_t id)
+{
+	const struct http2_stream *stream = streams_find(&t->s->streams, t->frame.stream);
+	if (!(t->frame.stream & 1) || !is_known_stream(t))
+		return "a push on a stream that nobody opened";
+	if (!stream && !t->s->streams.has_forgotten)
+		return "a push on a stream that is closed";
+	if (stream && stream->flags & STREAM_SERVER_ENDED)
+		return "a push on a stream that its server has ended";
+	if (id > STREAM_BITS || id & 1 || id <= t->s->last_push)
+		return "a push of a stream that is none of the server's, or not new";
+	return NULL;
+}
+
+/* Nobody may push what changes anything (RFC 9113 section 8.4). */
+static const char *check_pushed(const struct http_request *r)
+{
+	if (!bytes_is(r->line.method, "GET") && !bytes_is(r->line.method, "HEAD"))
+		return "a push of another method than GET and HEAD";
+	return r->fields.length ? "a push of a request with a body" : NULL;
+}
+
+/* Judged as if the client had asked: its reply comes to it all the same. */
+static struct dis_result take_promise(const struct turn *t, const struct block *b)
+{
+	struct reading reading;
+	struct http_request r;
+	const struct dis_result result = read_list(t, b, HTTP2_REQUEST, &reading);
+	if (result.status != DIS_DONE)
+		return result;
+	const char *why = http2_request_of(&reading.list, &r);
+	if (!why)
+		why = check_request(t, &r);
+	if (!why)
+		why = check_pushed(&r);
+	if (why)
+		return malformed(why);
+	if (is_too_winding(&reading.list, &r))
+		return limit("a long path of many readings, repeated");
+	struct http2_stream *stream = streams_add(&t->s->streams, b->promised);
+	if (!stream)
+		return limit("more streams under way than can be followed");
+	r.stream = t->s->last_push = b->promised;
+	r.pushed_on = t->frame.stream;
+	streams_mark(&t->s->streams, stream, flags_of(&r) | STREAM_CLIENT_ENDED);
+	http_emit_request(&r, t->sink);
+	return result;
+}
+
+static struct dis_result feed_promise(const struct turn *t)
+{
+	struct block block;
+	if (t->dir == DIS_TO_SERVER || t->s->takes_no_push)
+		return malformed("a push that its receiver does not take");
+	const struct dis_result r = gather(t, &block);
+	if (r.status != DIS_DONE)
+		return r;
+	const char *why = check_promise(t, block.promised);
+	return why ? malformed(why) : take_promise(t, &block);
+}
+
 static struct dis_result feed_headers(const struct turn *t)
 {
 	struct block block;
-	const bool is_new = t->dir == DIS_TO_SERVER && t->frame.stream > t->s->last_id;
-	if (!(t->frame.stream & 1) || (!is_new && !is_known_stream(t)))
+	const bool is_client = t->dir == DIS_TO_SERVER, is_odd = t->frame.stream & 1;
+	const bool is_new = is_client && t->frame.stream > t->s->last_id;
+	if ((is_client && !is_odd) || (!is_new && !is_known_stream(t)))
 		return malformed("fields on a stream that nobody opened");
 	const struct dis_result r = gather(t, &block);
 	if (r.status != DIS_DONE)
@@ -695,7 +777,7 @@ static struct dis_result feed_frame(const struct turn *t)
 	case FRAME_SETTINGS:
 		return feed_settings(t);
 	case FRAME_PUSH_PROMISE:
-		return malformed("a push, which the client was not let ask for");
+		return feed_promise(t);
 	case FRAME_PING:
 		return feed_plain(t, length == 8, false);
 	case FRAME_GOAWAY:

@@ -50,11 +50,13 @@ struct side {
 	struct hpack_table table;
 };
 
-/* last_id: the highest that the client opened. window: what the client lets a new stream carry,
+/* last_id: the highest that the client opened; last_push: that the server promised, which
+ * takes_no_push forbids. window: what the client lets a new stream carry,
  * room: what the connection, both counted towards the client. */
 struct http2_state {
 	bool is_claimed, has_preface, has_tail, is_partial, takes_protocols;
-	uint32_t last_id;
+	bool takes_no_push, pad[6]; /* states are compared byte by byte */
+	uint32_t last_id, last_push;
 	uint32_t window;
 	int64_t room;
 	struct http2_streams streams;

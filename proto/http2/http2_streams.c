@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "http2_streams.h"
 
-/* A client's numbers are odd. */
+/* Each side counts by two. */
 static size_t home_of(uint32_t id)
 {
 	return (id >> 1) % HTTP2_STREAMS_MAX;

@@ -4,6 +4,7 @@
 
 http2.py serve PORT...            a gRPC server that says hello
 http2.py call HOST:PORT METHOD    one gRPC call
+http2.py beside HOST:PORT METHOD  the same beside one of /helloworld.Greeter/SayHello that takes a second, on one connection
 http2.py many HOST N DENIED       N streams at once; number DENIED (from 1, 0: none) asks for /secret
 http2.py large HOST               four large bodies at once, and /secret when their heads are there
 http2.py smuggle HOST             a content-length that the body exceeds, and a line end in a value
@@ -39,7 +40,12 @@ def serve(*ports):
 
     class Anything(grpc.GenericRpcHandler):
         def service(self, details):
-            return grpc.unary_unary_rpc_method_handler(lambda request, context: b"hello")
+            return grpc.unary_unary_rpc_method_handler(answer)
+
+    def answer(request, context):
+        if request == b"slow":
+            time.sleep(1)
+        return b"hello"
 
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=(Anything(),))
     for port in ports:
@@ -55,6 +61,17 @@ def call(target, method):
             print(channel.unary_unary(method)(b"", timeout=PATIENCE_S).decode())
         except grpc.RpcError as error:
             print(f"{error.code().name}: {error.details()}")
+
+
+def beside(target, method):
+    import grpc
+    with grpc.insecure_channel(target) as channel:
+        slow = channel.unary_unary("/helloworld.Greeter/SayHello").future(b"slow", timeout=PATIENCE_S)
+        time.sleep(0.3)
+        other = channel.unary_unary(method).future(b"", timeout=PATIENCE_S)
+        for answer in (slow, other):
+            error = answer.exception()
+            print(f"{error.code().name}: {error.details()}" if error else answer.result().decode())
 
 
 # ---- many streams
@@ -182,5 +199,5 @@ def reset(host):
 
 if __name__ == "__main__":
     what, words = sys.argv[1], sys.argv[2:]
-    {"serve": serve, "call": call, "many": lambda host, n, denied: many(host, int(n), int(denied)), "smuggle": smuggle,
-     "large": large, "continuation": continuation, "reset": reset}[what](*words)
+    {"serve": serve, "call": call, "beside": beside, "many": lambda host, n, denied: many(host, int(n), int(denied)),
+     "large": large, "smuggle": smuggle, "continuation": continuation, "reset": reset}[what](*words)

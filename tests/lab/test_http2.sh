@@ -62,9 +62,11 @@ servers() {
 		require("http").createServer((q, a) => a.end("yes\n")).listen(81);
 		require("http2").createServer((q, a) => q.resume().on("end", () => a.end("yes\n"))).listen(80);'
 	lab_run grpc t rpc t_default -- /usr/bin/python3 /lab/http2.py serve 80 6379
+	cp "$LAB_DIR/www/ok" "$LAB_DIR/www/api/pushed"
+	lab_run pusher t web t_default -v "$LAB_DIR/www:/www" -- nghttpd --no-tls -d /www -p/ok=/api/pushed -p/api/item=/secret 80
 	lab_run client t client t_default -- sleep 600
 	local server
-	for server in nghttpd nginx haproxy apache node grpc; do lab_wait_port "$server" 80; done
+	for server in nghttpd nginx haproxy apache node grpc pusher; do lab_wait_port "$server" 80; done
 }
 
 as_client() { LAB_EXEC_LIMIT=40 lab_exec client "$@" 2>&1 || true; }
@@ -132,6 +134,21 @@ multiplexed() {
 	lab_contains "h2load" "$answer" "3000 succeeded, 0 failed, 0 errored"
 }
 
+# A client that says nothing of pushes is pushed what it may ask for.
+pushes() {
+	local answer
+	answer=$(as_client nghttp -v "http://$(lab_address pusher)/ok")
+	lab_contains "a push" "$answer" "recv PUSH_PROMISE"
+	lab_contains "its reply" "$answer" "recv DATA frame <length=4, flags=0x01, stream_id=2>"
+	lab_recorded "a push" event_type=request verdict=allow http.url=/api/pushed http.stream_id=2
+	answer=$(as_client nghttp -v "http://$(lab_address pusher)/api/item")
+	lab_lacks "a push of what is denied" "$answer" "/secret"
+	lab_recorded "a push of what is denied" event_type=violation rule=no-secret http.url=/secret http.stream_id=2
+	answer=$(as_client nghttp --no-push -v "http://$(lab_address pusher)/api/item")
+	lab_contains "a client that takes no pushes" "$answer" ":status: 200"
+	lab_lacks "a client that takes no pushes" "$answer" "PUSH_PROMISE"
+}
+
 grpc_calls() {
 	local answer
 	answer=$(as_client /usr/bin/python3 /lab/http2.py call "$(lab_address grpc):80" /helloworld.Greeter/SayHello)
@@ -140,6 +157,8 @@ grpc_calls() {
 	lab_contains "gRPC, another method" "$answer" "PERMISSION_DENIED: refused by bridgewarden"
 	answer=$(as_client /usr/bin/python3 /lab/http2.py call "$(lab_address grpc):80" /admin.Users/SayHello)
 	lab_contains "gRPC, another service" "$answer" "PERMISSION_DENIED: refused by bridgewarden"
+	answer=$(as_client /usr/bin/python3 /lab/http2.py beside "$(lab_address grpc):80" /helloworld.Greeter/Drop)
+	lab_contains "gRPC, refused beside a call under way: that one is answered" "$answer" $'hello\nPERMISSION_DENIED: refused by bridgewarden'
 	lab_recorded "a call" event_type=request http.grpc_service=helloworld.Greeter http.grpc_method=SayHello
 	lab_recorded "its status" event_type=reply http.grpc_status=0
 	answer=$(as_client curl -sS -m 8 --http2-prior-knowledge -o /dev/null -w '%{http_code}' "http://$(lab_address grpc)/x")
@@ -198,6 +217,7 @@ allowed
 refused
 offers
 multiplexed
+pushes
 grpc_calls
 wrong
 flood continuation nghttpd 100
