@@ -401,6 +401,21 @@ static const char *take_named(struct http_fields *f, enum http_part part, struct
 	return http_take_field(f, part, id, value);
 }
 
+/* Blanks behind the value, or tabs before it, are taken for a part of it by gunicorn and PHP. */
+static bool is_padded(struct bytes raw, struct bytes value)
+{
+	size_t lead = 0;
+	while (lead < raw.n && raw.p[lead] == ' ')
+		lead++;
+	return value.n > 0 && raw.n - lead != value.n;
+}
+
+static bool is_host(struct bytes name)
+{
+	bool is_twisted;
+	return http_field_of(name, &is_twisted) == HTTP_FIELD_HOST;
+}
+
 static const char *parse_field_line(struct bytes line, enum http_part part, struct http_fields *out)
 {
 	const size_t colon = bytes_find(line, ':');
@@ -411,7 +426,9 @@ static const char *parse_field_line(struct bytes line, enum http_part part, stru
 		return "a field without a colon";
 	if (!http_is_token(name))
 		return "a byte in a field name that does not belong there";
-	const struct bytes value = http_trim(bytes_from(line, colon + 1));
+	const struct bytes raw = bytes_from(line, colon + 1), value = http_trim(raw);
+	if (part == HTTP_REQUEST && is_padded(raw, value) && is_host(name))
+		return "blanks behind a host, or tabs before it";
 	return http_is_text(value) ? take_named(out, part, name, value)
 				   : "a control byte in a field";
 }
