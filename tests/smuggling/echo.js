@@ -41,4 +41,4 @@ const server = http.createServer({keepAlive: true}, (request, response) => {
 // A connection that is reset by now has no peer any more, though what it said may still be read.
 server.on('connection', (socket) => { socket.said_port = socket.remotePort; });
 server.keepAliveTimeout = 30000;
-server.listen({port: Number(listen_port), host: '0.0.0.0', backlog: 4096});
+server.listen({port: Number(listen_port), host: '::', backlog: 4096});

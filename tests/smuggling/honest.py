@@ -29,7 +29,7 @@ docker: {enabled: false}
 inventory: inventory.yaml
 engine: {workers: 2, hold_timeout: 3s, silent_timeout: %(silent)s}
 rules:
-- {name: web, from: container:client, to: container:server, app: http, port: "8001-8004", log: all,
+- {name: web, from: container:client, to: container:server, app: http, port: "8001-8009", log: all,
    allow: [{methods: [GET, HEAD, POST, PUT, OPTIONS], paths: ["/ok/**"]}]}
 """
 LIBRARY = """
@@ -132,7 +132,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    world.need("nginx", "apache2", "node", "haproxy", "curl", "wget", "wrk", "ss")
+    servers.need("curl", "wget", "wrk")
     if subprocess.run(["/usr/bin/python3", "-c", "import requests"], capture_output=True, check=False).returncode != 0:
         world.skip("needs Python's requests; 'tools/setup test' installs it")
     ground = world.World(args.build, args.keep, "30s", POLICY)

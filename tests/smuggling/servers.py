@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""nginx, Apache, Node, and HAProxy before nginx, in the server's place. Each says in its own log what it executed: by
+"""nginx, Apache, Node, gunicorn, waitress, PHP's own, lighttpd before a gateway, and HAProxy and Varnish before nginx, in
+the server's place. Each says in its own log what it executed: by
 which connection, which method, path and host, as an application behind it sees them.
 
 A request counts as executed when it came to where an application's code would run; what the server itself refused with
@@ -8,12 +9,18 @@ A request counts as executed when it came to where an application's code would r
 import json
 import pathlib
 import re
+import subprocess
 import sys
 import time
 
+import world
+
 HERE = pathlib.Path(__file__).resolve().parent
-PORTS = {"nginx": 8001, "apache": 8002, "node": 8003, "haproxy": 8004}
-BEHIND = 8005  # nginx behind HAProxy, on the loopback
+PORTS = {"nginx": 8001, "apache": 8002, "node": 8003, "haproxy": 8004, "gunicorn": 8005, "waitress": 8006, "php": 8007,
+         "lighttpd": 8008, "varnish": 8009}
+BEHIND = {"behind": 8021, "cached": 8022}  # nginx behind HAProxy and Varnish, on the loopback
+GATEWAY = 8023                             # a program behind lighttpd, likewise
+TOOLS = ("nginx", "apache2", "node", "haproxy", "gunicorn", "php", "lighttpd", "varnishd", "ss")
 MODULES = "/usr/lib/apache2/modules"
 
 NGINX = """\
@@ -37,7 +44,7 @@ ServerName a
 ServerRoot {dir}
 DefaultRuntimeDir {dir}
 PidFile {dir}/apache.pid
-Listen 0.0.0.0:{port}
+Listen {port}
 ListenBacklog 4096
 LoadModule mpm_event_module {modules}/mod_mpm_event.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
@@ -70,12 +77,38 @@ defaults
 	timeout server 30s
 	http-reuse never
 frontend front
-	bind 0.0.0.0:{port} backlog 4096
+	bind :::{port} v4v6 backlog 4096
 	http-request set-header X-Port %[src_port]
 	default_backend back
 backend back
 	server one 127.0.0.1:{behind}
 """
+LIGHTTPD = """\
+server.document-root = "{dir}"
+server.port = {port}
+server.bind = "[::]"
+server.set-v6only = "disable"
+server.listen-backlog = 4096
+server.max-fds = 4096
+server.max-keep-alive-requests = 100000
+server.max-keep-alive-idle = 30
+server.modules = ("mod_scgi")
+scgi.server = ("/" => (("host" => "127.0.0.1", "port" => {gateway}, "check-local" => "disable",
+	"fix-root-scriptname" => "enable")))
+"""
+VARNISH = """\
+vcl 4.1;
+import std;
+backend default {{ .host = "127.0.0.1"; .port = "{behind}"; }}
+sub vcl_recv {{ set req.http.X-Port = std.port(client.ip); return (pass); }}
+sub vcl_backend_fetch {{ set bereq.http.Connection = "close"; }}
+"""
+
+
+def need(*tools):
+    world.need(*TOOLS, *tools)
+    if subprocess.run(["/usr/bin/python3", "-c", "import waitress"], capture_output=True, check=False).returncode != 0:
+        world.skip("needs Python's waitress; 'tools/setup test' installs it")
 
 
 class Seen:
@@ -139,24 +172,55 @@ class NodeLog:
         return Seen(said["port"], said["method"], paths, {plain_host(h) for h in hosts})
 
 
+class PythonLog:
+    def read(self, line):
+        said = json.loads(line)
+        path, host = split_target(said["target"])
+        hosts = {said["host"], host} - {None}
+        return Seen(said["port"], said["method"], {path, said["url_path"]}, {plain_host(h) for h in hosts})
+
+
 class Servers:
     def __init__(self, ground):
         self.ground, self.dir = ground, ground.dir
         self.logs = {"nginx": ("nginx", NginxLog()), "apache": ("apache", ApacheLog()), "node": ("node", NodeLog()),
-                     "haproxy": ("behind", NginxLog())}
+                     "haproxy": ("behind", NginxLog()), "gunicorn": ("gunicorn", PythonLog()),
+                     "waitress": ("waitress", PythonLog()), "php": ("php", NodeLog()), "lighttpd": ("gateway", PythonLog()),
+                     "varnish": ("cached", NginxLog())}
         self.at = dict.fromkeys(self.logs, 0)
 
     def up(self):
-        for name, listen in (("nginx", f"0.0.0.0:{PORTS['nginx']}"), ("behind", f"127.0.0.1:{BEHIND}")):
-            (self.dir / f"{name}.conf").write_text(NGINX.format(dir=self.dir, name=name, listen=listen))
+        nginx = {"nginx": f"[::]:{PORTS['nginx']} ipv6only=off", **{n: f"127.0.0.1:{p}" for n, p in BEHIND.items()}}
+        for name, listen in nginx.items():
+            self.write(f"{name}.conf", NGINX.format(dir=self.dir, name=name, listen=listen))
             self.spawn(name, "nginx", "-e", f"{self.dir}/{name}.err", "-c", f"{self.dir}/{name}.conf")
-        (self.dir / "apache.conf").write_text(APACHE.format(dir=self.dir, port=PORTS["apache"], modules=MODULES))
-        self.spawn("apache", "apache2", "-DFOREGROUND", "-f", f"{self.dir}/apache.conf")
-        (self.dir / "haproxy.conf").write_text(HAPROXY.format(port=PORTS["haproxy"], behind=BEHIND))
-        self.spawn("haproxy", "haproxy", "-db", "-f", f"{self.dir}/haproxy.conf")
+        self.spawn("apache", "apache2", "-DFOREGROUND", "-f",
+                   self.write("apache.conf", APACHE.format(dir=self.dir, port=PORTS["apache"], modules=MODULES)))
+        self.spawn("haproxy", "haproxy", "-db", "-f",
+                   self.write("haproxy.conf", HAPROXY.format(port=PORTS["haproxy"], behind=BEHIND["behind"])))
         self.spawn("node", "node", str(HERE / "echo.js"), str(PORTS["node"]), f"{self.dir}/node.said")
-        for port in (*PORTS.values(), BEHIND):
+        self.up_python()
+        self.spawn("php", "env", f"ECHO_LOG={self.dir}/php.said", "PHP_CLI_SERVER_WORKERS=4", "php", "-S",
+                   f"[::]:{PORTS['php']}", str(HERE / "echo.php"))
+        self.spawn("lighttpd", "lighttpd", "-D", "-f",
+                   self.write("lighttpd.conf", LIGHTTPD.format(dir=self.dir, port=PORTS["lighttpd"], gateway=GATEWAY)))
+        self.spawn("varnish", "varnishd", "-F", "-j", "none", "-n", f"{self.dir}/varnish", "-s", "malloc,32m", "-p",
+                   "timeout_idle=30", "-a", f":{PORTS['varnish']}", "-f",
+                   self.write("varnish.vcl", VARNISH.format(behind=BEHIND["cached"])))
+        for port in (*PORTS.values(), *BEHIND.values(), GATEWAY):
             self.wait(port)
+
+    def up_python(self):
+        python, echo = "/usr/bin/python3", str(HERE / "echo.py")
+        self.spawn("gunicorn", "env", f"ECHO_LOG={self.dir}/gunicorn.said", "PYTHONDONTWRITEBYTECODE=1", "gunicorn", "-w", "2",
+                   "-k", "gthread", "--threads", "16", "--keep-alive", "30", "-b", f"[::]:{PORTS['gunicorn']}", "--chdir",
+                   str(HERE), "echo:application")
+        self.spawn("waitress", python, echo, "waitress", str(PORTS["waitress"]), f"{self.dir}/waitress.said")
+        self.spawn("gateway", python, echo, "scgi", str(GATEWAY), f"{self.dir}/gateway.said")
+
+    def write(self, name, text):
+        (self.dir / name).write_text(text)
+        return str(self.dir / name)
 
     def spawn(self, name, *command):
         self.ground.spawn(list(command), "server", f"{name}.out")

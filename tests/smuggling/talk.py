@@ -74,7 +74,7 @@ async def speak(loop, sock, parts, how, said):
 async def converse(address, source, parts, how):
     """One connection: (address, port) from (address, port)."""
     loop, said = asyncio.get_running_loop(), Said(source[1])
-    with socket.socket() as sock:
+    with socket.socket(socket.AF_INET6 if ":" in source[0] else socket.AF_INET) as sock:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
