@@ -489,7 +489,8 @@ static struct dis_result http_feed(void *state, uint8_t ip_proto, enum dis_dir d
 static bool http_needs_replies(const void *state)
 {
 	const struct http_state *s = state;
-	return !s->has_request || !s->has_reply || s->is_switching || s->pipelines ||
+	const bool may_follow = !s->is_lost && (!s->has_reply || s->pipelines);
+	return !s->has_request || s->is_switching || may_follow ||
 	       s->phase[DIS_TO_CLIENT] == PHASE_OVER;
 }
 

@@ -428,6 +428,21 @@ START_TEST(a_pipelined_refusal_of_http_waits_for_the_last_chunk)
 }
 END_TEST
 
+/* With more under way than can be followed its replies go unseen, as those of others. */
+START_TEST(a_long_pipeline_goes_on)
+{
+	begin(policy, &rig_web);
+	rig_say(&c, 0, OK_HEAD OK_HEAD);
+	rig_say(&c, 1, REPLY REPLY);
+	for (unsigned i = 0; i < 80; i++)
+		ck_assert(was_accepted(rig_say(&c, 0, OK_HEAD)));
+	for (unsigned i = 0; i < 80; i++)
+		ck_assert(was_accepted(rig_say(&c, 1, REPLY)));
+	ck_assert_ptr_null(rig_last_record(r, EVENT_VIOLATION));
+	finish();
+}
+END_TEST
+
 /* Who waited for the first reply has its replies unseen from then on: nobody can say how many are
  * through, or where one ends. */
 START_TEST(a_refusal_behind_unseen_replies_is_a_reset)
@@ -1859,6 +1874,7 @@ int main(void)
 	tcase_add_test(tc, a_refusal_behind_several_requests_waits_for_all_replies);
 	tcase_add_test(tc, a_pipelined_refusal_of_http_comes_behind_the_replies_before_it);
 	tcase_add_test(tc, a_pipelined_refusal_of_http_waits_for_the_last_chunk);
+	tcase_add_test(tc, a_long_pipeline_goes_on);
 	tcase_add_test(tc, a_refusal_behind_unseen_replies_is_a_reset);
 	tcase_add_test(tc, a_refusal_behind_replies_that_are_recorded_waits_for_them);
 	tcase_add_test(tc, a_refused_stream_lets_the_others_finish);
