@@ -95,6 +95,10 @@ enum mysql_field {
 	F_SCHEMA,
 	F_TABLES,
 	F_USER,
+	F_FUNCTIONS,
+	F_WHERE,
+	F_STATEMENTS,
+	F_DIGEST,
 	F_QUERY,
 	F_STATUS,
 	F_ERROR,
@@ -258,6 +262,7 @@ struct mysql_draft {
 	size_t n;
 	uint32_t flags;
 	struct sql_qualified qualified;
+	char digest[SQL_DIGEST_TEXT];
 };
 
 const char *mysql_command_word(enum mysql_command command); /* NULL: no command that may be sent */

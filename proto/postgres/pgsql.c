@@ -11,16 +11,34 @@ const char *const pgsql_verb_words[PGSQL_N_VERBS + 1] = {PGSQL_VERBS(PGSQL_VERB_
 void pgsql_init(struct pgsql *s, bool is_utf8)
 {
 	memset(s, 0, offsetof(struct pgsql, token.text));
+	sql_digest_init(&s->digest);
 	s->frames[0] = (struct pgsql_frame){0};
 	s->is_utf8 = is_utf8;
 }
 
-static enum pgsql_call call_of_name(struct bytes name, bool is_part)
+/* A stored function: its name is kept for the event. */
+static void keep_other(struct pgsql *s, struct bytes name)
 {
+	if (name.n > PGSQL_NAME_MAX || s->n_names + name.n > PGSQL_NAMES_MAX ||
+	    s->previous_word == PGSQL_W_OPERATOR)
+		return;
+	s->calls.other_at = s->n_names;
+	s->calls.other_n = (uint8_t)name.n;
+	for (size_t i = 0; i < name.n; i++)
+		s->names[s->n_names++] =
+			s->previous_kind == PGSQL_T_WORD ? byte_lower(name.p[i]) : name.p[i];
+}
+
+static enum pgsql_call call_of_name(struct pgsql *s, struct bytes name, bool is_part)
+{
+	if (!s->is_previous_own || !pgsql_word_is_callable(name)) {
+		keep_other(s, name);
+		return PGSQL_CALL_OTHER;
+	}
+	if (!sql_calls_add(&s->calls, &pgsql_callables, name))
+		pgsql_doubt(s);
 	if (pgsql_word_takes_sequence(name))
 		return PGSQL_CALL_SEQUENCE;
-	if (!pgsql_word_is_callable(name))
-		return PGSQL_CALL_OTHER;
 	return !is_part && pgsql_word_takes_from(name) ? PGSQL_CALL_FROM : PGSQL_CALL_OWN;
 }
 
@@ -28,11 +46,11 @@ enum pgsql_call pgsql_call_of(struct pgsql *s)
 {
 	struct pgsql_token *t = &s->token;
 	const uint8_t own = t->text[0];
-	if (!s->is_previous_own || s->previous_n > PGSQL_TOKEN_MAX)
+	if (s->previous_n == 0 || s->previous_n > PGSQL_TOKEN_MAX)
 		return PGSQL_CALL_OTHER;
 	t->text[0] = s->previous_byte;
 	const enum pgsql_call call =
-		call_of_name(bytes_of(t->text, s->previous_n), s->is_previous_part);
+		call_of_name(s, bytes_of(t->text, s->previous_n), s->is_previous_part);
 	t->text[0] = own;
 	return call;
 }

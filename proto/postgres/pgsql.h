@@ -16,6 +16,8 @@
 #define PGSQL_H
 
 #include "bridgewarden/bytes.h"
+#include "sql/sql_calls.h"
+#include "sql/sql_digest.h"
 #include "sql/sql_table.h"
 
 enum {
@@ -138,6 +140,10 @@ struct pgsql {
 	uint8_t is_nul;	       /* a NUL byte came: no text goes on behind it */
 	uint8_t n_tables, n_ctes;
 	uint16_t n_names;
+	uint8_t has_where; /* the statement itself, not a query in parentheses */
+	uint8_t unused[3];
+	struct sql_calls calls;
+	struct sql_digest digest;
 	struct sql_table object; /* its name: a database or a prepared statement */
 
 	/* The tokeniser. */

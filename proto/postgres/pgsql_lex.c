@@ -100,6 +100,25 @@ void pgsql_dispatch(struct pgsql *s)
 		pgsql_query_token(s);
 }
 
+/* A name without quotes is one of small letters. */
+static void take_digest(struct pgsql *s)
+{
+	const struct pgsql_token *t = &s->token;
+	if (t->kind == PGSQL_T_PUNCT)
+		sql_digest_byte(&s->digest, t->text[0]);
+	else if (t->kind == PGSQL_T_WORD || t->kind == PGSQL_T_QUOTED)
+		sql_digest_word(&s->digest, t->kind == PGSQL_T_WORD ? 0 : '"', pgsql_text(s),
+				t->kind == PGSQL_T_WORD);
+	else
+		sql_digest_literal(&s->digest);
+}
+
+static void take_where(struct pgsql *s)
+{
+	s->has_where |=
+		s->depth == 0 && pgsql_is_word(s, PGSQL_W_WHERE) && s->previous_word != PGSQL_W_AS;
+}
+
 /* Of a statement that is not proven, and whose verb is known, nothing more is learned. */
 static void take_token(struct pgsql *s)
 {
@@ -108,6 +127,8 @@ static void take_token(struct pgsql *s)
 		s->token.word = s->token.is_part = s->token.is_own = 0;
 	} else {
 		classify(s);
+		take_digest(s);
+		take_where(s);
 		pgsql_dispatch(s);
 		follow_distinct(s);
 	}

@@ -52,7 +52,7 @@ static const char *const callables[] = {
 	"concat_ws", "conflict", "convert", "convert_from", "convert_to", "corr", "cos", "cosd",
 	"cosh", "cot", "cotd", "count", "covar_pop", "covar_samp", "crc32", "crc32c", "cube",
 	"cume_dist", "current_database", "current_schema", "current_schemas", "current_setting",
-	"current_user", "date", "date_add", "date_bin", "date_part", "date_subtract",
+	"current_user", "currval", "date", "date_add", "date_bin", "date_part", "date_subtract",
 	"date_trunc", "datemultirange", "daterange", "dec", "decimal", "decode", "default",
 	"degrees", "dense_rank", "diagonal", "diameter", "distinct", "div", "else", "encode",
 	"end", "enum_first", "enum_last", "enum_range", "erf", "erfc", "escape", "every",
@@ -90,7 +90,7 @@ static const char *const callables[] = {
 	"log10", "lower", "lower_inc", "lower_inf", "lpad", "lseg", "ltrim", "macaddr",
 	"macaddr8", "make_date", "make_interval", "make_time", "make_timestamp",
 	"make_timestamptz", "masklen", "materialized", "max", "md5", "merge", "min", "min_scale",
-	"mod", "mode", "money", "multirange", "mxid_age", "name", "nchar", "netmask",
+	"mod", "mode", "money", "multirange", "mxid_age", "name", "nchar", "netmask", "nextval",
 	"normalize", "not", "notnull", "now", "npoints", "nth_value", "ntile", "nullif",
 	"num_nonnulls", "num_nulls", "numeric", "nummultirange", "numnode", "numrange",
 	"obj_description", "octet_length", "offset", "oid", "oidvectortypes", "on", "only", "or",
@@ -140,8 +140,8 @@ static const char *const callables[] = {
 	"regr_intercept", "regr_r2", "regr_slope", "regr_sxx", "regr_sxy", "regr_syy", "repeat",
 	"replace", "returning", "reverse", "right", "rollup", "round", "row", "row_number",
 	"row_security_active", "row_to_json", "rpad", "rtrim", "scale", "select", "session_user",
-	"set", "set_bit", "set_byte", "set_masklen", "sets", "setweight", "sha224", "sha256",
-	"sha384", "sha512", "shobj_description", "sign", "similar", "similar_escape",
+	"set", "set_bit", "set_byte", "set_masklen", "sets", "setval", "setweight", "sha224",
+	"sha256", "sha384", "sha512", "shobj_description", "sign", "similar", "similar_escape",
 	"similar_to_escape", "sin", "sind", "sinh", "slope", "some", "spgist", "split_part",
 	"sqrt", "statement_timestamp", "stddev", "stddev_pop", "stddev_samp", "string_agg",
 	"string_to_array", "string_to_table", "strip", "strpos", "substr", "substring", "sum",
@@ -179,9 +179,9 @@ const struct sql_index pgsql_words = {
 
 const struct sql_index pgsql_callables = {
 	.list = callables,
-	.at = {0,   43,	 60,  104, 122, 136, 151, 165, 183,
-	       214, 275, 276, 298, 317, 334, 347, 475, 479,
-	       521, 560, 623, 636, 644, 652, 671, 671, SQL_LIST_LENGTH(callables)},
+	.at = {0,   43,	 60,  105, 123, 137, 152, 166, 184,
+	       215, 276, 277, 299, 318, 336, 349, 477, 481,
+	       523, 563, 626, 639, 647, 655, 674, 674, SQL_LIST_LENGTH(callables)},
 };
 
 enum pgsql_word pgsql_word_find(struct bytes text)

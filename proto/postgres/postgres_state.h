@@ -41,6 +41,10 @@ enum postgres_field {
 	F_DATABASE,
 	F_SCHEMA,
 	F_TABLES,
+	F_FUNCTIONS,
+	F_WHERE,
+	F_STATEMENTS,
+	F_DIGEST,
 	F_QUERY,
 	F_STATUS,
 	F_ERROR,
@@ -190,6 +194,7 @@ struct postgres_draft {
 	size_t n;
 	uint32_t flags;
 	struct sql_qualified qualified;
+	char digest[SQL_DIGEST_TEXT];
 };
 
 void postgres_put_text(struct postgres_draft *d, enum postgres_field field, struct bytes text);

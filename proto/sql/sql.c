@@ -12,21 +12,43 @@ const char *const sql_verb_words[SQL_N_VERBS + 1] = {SQL_VERBS(SQL_VERB_WORD) NU
 void sql_init(struct sql *s, bool is_utf8)
 {
 	memset(s, 0, offsetof(struct sql, token.text));
+	sql_digest_init(&s->digest);
 	s->frames[0] = (struct sql_frame){0};
 	s->is_utf8 = is_utf8;
+}
+
+/* A stored function: its name is kept for the event. */
+static void keep_other(struct sql *s, struct bytes name)
+{
+	if (name.n > SQL_NAME_MAX || s->n_names + name.n > SQL_NAMES_MAX)
+		return; /* unproven anyway */
+	s->calls.other_at = s->n_names;
+	s->calls.other_n = (uint8_t)name.n;
+	memcpy(s->names + s->n_names, name.p, name.n);
+	s->n_names = (uint16_t)(s->n_names + name.n);
+}
+
+static enum sql_call call_of_name(struct sql *s, struct bytes name)
+{
+	const bool is_bare = s->previous_kind == SQL_T_WORD && !s->is_previous_part;
+	const bool is_glued = s->is_adjacent || !sql_word_is_glued(name);
+	if (!is_bare || !is_glued || !sql_word_is_callable(name)) {
+		keep_other(s, name);
+		return SQL_CALL_OTHER;
+	}
+	if (!sql_calls_add(&s->calls, &sql_callables, name))
+		sql_doubt(s);
+	return sql_word_takes_from(name) ? SQL_CALL_FROM : SQL_CALL_OWN;
 }
 
 enum sql_call sql_call_of(struct sql *s)
 {
 	struct sql_token *t = &s->token;
 	const uint8_t own = t->text[0];
-	if (s->previous_kind != SQL_T_WORD || s->is_previous_part || s->previous_n > SQL_TOKEN_MAX)
+	if (s->previous_n == 0 || s->previous_n > SQL_TOKEN_MAX)
 		return SQL_CALL_OTHER;
 	t->text[0] = s->previous_byte;
-	const struct bytes name = bytes_of(t->text, s->previous_n);
-	const enum sql_call call = !sql_word_is_callable(name) ? SQL_CALL_OTHER
-				   : sql_word_takes_from(name) ? SQL_CALL_FROM
-							       : SQL_CALL_OWN;
+	const enum sql_call call = call_of_name(s, bytes_of(t->text, s->previous_n));
 	t->text[0] = own;
 	return call;
 }

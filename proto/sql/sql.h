@@ -17,6 +17,8 @@
 #define SQL_SQL_H
 
 #include "bridgewarden/bytes.h"
+#include "sql/sql_calls.h"
+#include "sql/sql_digest.h"
 #include "sql/sql_table.h"
 
 enum {
@@ -133,6 +135,10 @@ struct sql {
 	uint8_t uses_default; /* touches the schema in force without naming a table (SHOW TABLES) */
 	uint8_t n_tables, n_ctes;
 	uint16_t n_names;
+	uint8_t has_where; /* the statement itself, not a query in parentheses */
+	uint8_t unused;
+	struct sql_calls calls;
+	struct sql_digest digest;
 
 	/* The tokeniser. */
 	uint8_t is_utf8;

@@ -37,6 +37,30 @@ struct bytes sql_event_qualify(struct sql_qualified *q, struct bytes schema, str
 	return bytes_of(q->text + from, q->n - from);
 }
 
+const char *const sql_event_where_words[] = {"yes", "no", NULL};
+
+/* Of an unproven statement there may be more than was read: it has no digest that a rule could
+ * name. */
+static struct bytes digest_of(const struct sql_facts *f, char text[SQL_DIGEST_TEXT])
+{
+	if (f->is_unproven)
+		return bytes_str("unparsed");
+	sql_digest_end(f->digest, text);
+	return bytes_of((const uint8_t *)text, SQL_DIGEST_TEXT);
+}
+
+bool sql_event_put_facts(struct dis_value *v, size_t *n, const struct sql_fact_fields *fields,
+			 const struct sql_facts *f, char text[SQL_DIGEST_TEXT])
+{
+	bool has_room = sql_calls_put(f->calls, f->functions, f->names, v, n, fields->functions);
+	if (f->changes_rows)
+		has_room &= sql_event_put_text(v, n, fields->where,
+					       bytes_str(sql_event_where_words[!f->has_where]));
+	has_room &= *n < DIS_VALUES_MAX;
+	sql_event_put_number(v, n, fields->statements, f->place);
+	return sql_event_put_text(v, n, fields->digest, digest_of(f, text)) && has_room;
+}
+
 bool sql_event_is_ambiguous(struct bytes schema, struct bytes name)
 {
 	return bytes_find(name, '.') < name.n || bytes_find(schema, '.') < schema.n;

@@ -90,6 +90,37 @@ void sql_dispatch(struct sql *s)
 		sql_query_token(s);
 }
 
+/* 0x1f and 0b01; a letter more, and it is a name. */
+static bool is_hex(const struct sql *s)
+{
+	const struct bytes text = sql_text(s);
+	if (text.n < 3 || text.p[0] != '0' || (text.p[1] != 'x' && text.p[1] != 'b') ||
+	    s->token.is_part)
+		return false;
+	for (size_t i = 2; i < text.n; i++) {
+		const uint8_t c = byte_lower(text.p[i]);
+		const bool is_bit = c == '0' || c == '1';
+		if (!is_bit &&
+		    (text.p[1] == 'b' || (!sql_byte_is_digit(c) && (c < 'a' || c > 'f'))))
+			return false;
+	}
+	return true;
+}
+
+static void take_digest(struct sql *s)
+{
+	const struct sql_token *t = &s->token;
+	if (t->kind == SQL_T_WORD && is_hex(s))
+		sql_digest_literal(&s->digest);
+	else if (t->kind == SQL_T_QUOTED)
+		sql_digest_word(&s->digest, '`', sql_text(s), false);
+	else if (t->kind == SQL_T_WORD || t->kind == SQL_T_VAR)
+		sql_digest_word(&s->digest, 0, sql_text(s),
+				sql_word_is_reserved((enum sql_word)t->word));
+	else
+		sql_digest_literal(&s->digest);
+}
+
 /* Of a statement that is not proven, and whose verb is known, nothing more is learned. */
 static void take_token(struct sql *s)
 {
@@ -98,6 +129,8 @@ static void take_token(struct sql *s)
 		s->token.word = s->token.is_part = 0;
 	} else {
 		classify(s);
+		take_digest(s);
+		s->has_where |= s->depth == 0 && sql_is_word(s, SQL_W_WHERE);
 		sql_dispatch(s);
 	}
 	remember(s);
@@ -145,8 +178,10 @@ static void punct(struct sql *s, uint8_t c)
 	t->text[0] = c;
 	s->lex = L_BLANK;
 	s->has_token = 1;
-	if (!s->is_unproven || s->verb == SQL_UNKNOWN)
+	if (!s->is_unproven || s->verb == SQL_UNKNOWN) {
+		sql_digest_byte(&s->digest, c);
 		sql_dispatch(s);
+	}
 	s->previous_kind = SQL_T_PUNCT;
 	s->previous_word = SQL_W_NONE;
 	s->previous_byte = c;

@@ -93,6 +93,20 @@ static const char *const callables[] = {
 };
 /* clang-format on */
 
+/* Functions only where the parenthesis follows at once, unless sql_mode has IGNORE_SPACE: `sum (`
+ * is a stored function's. */
+/* clang-format off */
+static const char *const glued[] = {
+	"adddate", "bit_and", "bit_or", "bit_xor", "cast", "count", "cume_dist", "curdate",
+	"curtime", "date_add", "date_sub", "dense_rank", "extract", "first_value", "group_concat",
+	"json_arrayagg", "json_objectagg", "lag", "lead", "max", "median", "mid", "min", "now",
+	"nth_value", "ntile", "percent_rank", "percentile_cont", "percentile_disc", "position",
+	"rank", "session_user", "std", "stddev", "stddev_pop", "stddev_samp", "subdate", "substr",
+	"substring", "sum", "sysdate", "system_user", "trim", "trim_oracle", "var_pop", "var_samp",
+	"variance",
+};
+/* clang-format on */
+
 static const char *const from_takers[] = {"extract", "mid", "substr", "substring", "trim"};
 
 const struct sql_index sql_words = {
@@ -128,6 +142,11 @@ bool sql_word_is_reserved(enum sql_word word)
 bool sql_word_is_callable(struct bytes text)
 {
 	return sql_index_find(text, &sql_callables) != SIZE_MAX;
+}
+
+bool sql_word_is_glued(struct bytes text)
+{
+	return SQL_LIST_HAS(glued, text);
 }
 
 bool sql_word_takes_from(struct bytes text)

@@ -180,6 +180,9 @@ bool sql_word_is_reserved(enum sql_word word);
  * stored. */
 bool sql_word_is_callable(struct bytes text);
 
+/* A stored function's name when a blank or a comment stands before the parenthesis. */
+bool sql_word_is_glued(struct bytes text);
+
 /* FROM inside the parenthesis of this one is not a clause: EXTRACT, TRIM, SUBSTRING. */
 bool sql_word_takes_from(struct bytes text);
 

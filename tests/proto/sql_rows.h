@@ -8,6 +8,8 @@
 #ifndef SQL_ROWS_H
 #define SQL_ROWS_H
 
+#include "sql/sql_calls.h"
+#include "sql/sql_digest.h"
 #include "sql/sql_list.h"
 
 #include <check.h>
@@ -28,6 +30,29 @@ struct found {
 	size_t n_tables;
 	const uint8_t *names;
 };
+
+/* What else is learned of a statement. `same` differs in nothing that the digest knows. */
+struct fact_row {
+	const char *text, *functions, *same;
+	bool has_where;
+};
+
+/* A text and its digest, as another program has it: hashlib.blake2s(tokens, digest_size=8). */
+struct digest_row {
+	const char *text, *digest;
+};
+
+static inline void rows_list_functions(const struct sql_calls *calls, const struct sql_index *words,
+				       const uint8_t *names, char *out, size_t room)
+{
+	struct dis_value v[DIS_VALUES_MAX];
+	size_t n = 0, at = 0;
+	ck_assert(sql_calls_put(calls, words, names, v, &n, 0));
+	out[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(out + at, room - at, "%s%.*s", i ? " " : "",
+				       (int)v[i].text.n, (const char *)v[i].text.p);
+}
 
 /* The most that a list of tables can be: every name as long as its length can say. */
 enum { ROWS_TABLES_ROOM = SQL_TABLES_MAX * (2 * UINT8_MAX + 2) + 1 };

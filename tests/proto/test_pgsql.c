@@ -323,6 +323,86 @@ START_TEST(reads_statements_however_they_are_cut)
 }
 END_TEST
 
+/* clang-format off */
+static const struct fact_row facts[] = {
+	{"delete from t", "", "DELETE /* /* x */ */ FROM T", false},
+	{"delete from t where a = 1", "", "delete from t where a=$$x$$", true},
+	{"update t set a = (select b from u where c = 1)", "", "update t set a = (select b from u where c = $1)", false},
+	{"update t set a = 1 returning a as where", "", "update t set a = 2 returning a as where", false},
+	{"update t set a = 1 where b in (1, 2, 3)", "", "update t set a = 1 where b in (E'\\'')", true},
+	{"with x as (select 1 from a where b) delete from t", "", "with x as (select 2 from a where b) delete from t", false},
+	{"select count(*), pg_catalog.lower(a), lower(b) from t", "count lower", "select COUNT(*), pg_catalog.lower(a), lower(b) from t;", false},
+	{"select x.f(1), now()", "f", "select x.f(2)", false},
+	{"select nextval('s'), currval('s')", "nextval currval", "select nextval('s'), currval('z')", false},
+	{"select * from generate_series(1, 2) g", "generate_series", "select * from generate_series(7) g", false},
+	{"select \"a\" from t", "", "select \"a\" from t", false},
+	{"select \"a\" \"b\" from t", "", "select \"a\" \"b\" from t", false},
+	{"select \"a\"\" \"\"b\" from t", "", "select \"a\"\" \"\"b\" from t", false},
+};
+
+static const struct digest_row digests[] = {
+	{"SELECT 1 FROM t", "b2b536e19854840e"},
+	{"SELECT a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, b FROM t WHERE i IN (1, 2, 3)", "e28c440d1448aff7"},
+	{"SELECT 'x' FROM t WHERE xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "eb42187fa193887c"},
+};
+/* clang-format on */
+
+enum { N_FACTS = sizeof(facts) / sizeof(facts[0]) };
+
+START_TEST(learns_functions_and_where)
+{
+	const struct fact_row *row = &facts[_i];
+	const struct bytes text = bytes_str(row->text);
+	char functions[512];
+	static struct pgsql s;
+	for (size_t cut = 0; cut <= text.n; cut++) {
+		read_cut(&s, text, cut == text.n ? SIZE_MAX : cut);
+		rows_list_functions(&s.calls, &pgsql_callables, s.names, functions,
+				    sizeof(functions));
+		ck_assert_msg(strcmp(functions, row->functions) == 0, "%s: '%s'", row->text,
+			      functions);
+		ck_assert_msg(s.has_where == row->has_where, "%s: where %d", row->text,
+			      s.has_where);
+	}
+}
+END_TEST
+
+static void digest_of(const char *text, size_t cut, char out[SQL_DIGEST_TEXT + 1])
+{
+	static struct pgsql s;
+	read_cut(&s, bytes_str(text), cut);
+	sql_digest_end(&s.digest, out);
+	out[SQL_DIGEST_TEXT] = '\0';
+}
+
+START_TEST(gives_one_digest_to_what_differs_in_literals)
+{
+	const struct fact_row *row = &facts[_i];
+	char digest[SQL_DIGEST_TEXT + 1], other[SQL_DIGEST_TEXT + 1];
+	digest_of(row->text, 0, digest);
+	for (size_t cut = 0; cut <= strlen(row->same); cut++) {
+		digest_of(row->same, cut == 0 ? SIZE_MAX : cut, other);
+		ck_assert_msg(strcmp(digest, other) == 0, "%s: %s, not %s", row->same, other,
+			      digest);
+	}
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		digest_of(facts[i].text, 0, other);
+		ck_assert_msg((i == (size_t)_i) == (strcmp(digest, other) == 0), "%s, %s",
+			      row->text, facts[i].text);
+	}
+}
+END_TEST
+
+START_TEST(gives_the_digest_that_others_compute)
+{
+	for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
+		char digest[SQL_DIGEST_TEXT + 1];
+		digest_of(digests[i].text, 0, digest);
+		ck_assert_str_eq(digest, digests[i].digest);
+	}
+}
+END_TEST
+
 START_TEST(bounds_what_it_remembers)
 {
 	static char text[200000];
@@ -362,10 +442,9 @@ START_TEST(finds_words_in_any_case)
 				 word);
 	ck_assert(pgsql_word_is_callable(bytes_str("Coalesce")));
 	ck_assert(pgsql_word_is_reserved(bytes_str("USING")));
-	static const char *const never[] = {"query_to_xml", "table_to_xml",   "ts_stat",
-					    "ts_rewrite",   "set_config",     "lo_import",
-					    "dblink",	    "pg_read_file",   "pg_ls_dir",
-					    "nextval",	    "database_to_xml"};
+	static const char *const never[] = {
+		"query_to_xml", "table_to_xml", "ts_stat",	"ts_rewrite", "set_config",
+		"lo_import",	"dblink",	"pg_read_file", "pg_ls_dir",  "database_to_xml"};
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		ck_assert_msg(!pgsql_word_is_callable(bytes_str(never[i])), "%s", never[i]);
 }
@@ -534,6 +613,9 @@ int main(int argc, char **argv)
 	Suite *suite = suite_create("pgsql");
 	TCase *tcase = tcase_create("pgsql");
 	tcase_add_loop_test(tcase, reads_statements_however_they_are_cut, 0, N_ROWS);
+	tcase_add_loop_test(tcase, learns_functions_and_where, 0, N_FACTS);
+	tcase_add_loop_test(tcase, gives_one_digest_to_what_differs_in_literals, 0, N_FACTS);
+	tcase_add_test(tcase, gives_the_digest_that_others_compute);
 	tcase_add_test(tcase, bounds_what_it_remembers);
 	tcase_add_test(tcase, does_not_prove_names_that_the_server_cuts);
 	tcase_add_test(tcase, finds_words_in_any_case);

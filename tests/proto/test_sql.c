@@ -169,6 +169,10 @@ static const struct row rows[] = {
 	{"SELECT f(1)", "select", NULL},
 	{"SELECT d.f(1)", "select", NULL},
 	{"SELECT concat.f(1)", "select", NULL},
+	{"SELECT COUNT (*) FROM t", "select", NULL},
+	{"SELECT MAX/**/(a) FROM t", "select", NULL},
+	{"SELECT /*!SUM*/(a) FROM t", "select", NULL},
+	{"SELECT ABS (a), COUNT(\n*) FROM t", "select", "t"},
 	{"SELECT `count`(1)", "select", NULL},
 	{"SELECT LOAD_FILE('/etc/passwd')", "select", NULL},
 	{"SELECT a INTO OUTFILE '/tmp/x' FROM t", "select", NULL},
@@ -257,6 +261,89 @@ START_TEST(proves_nothing_after_a_lost_statement)
 	(void)sql_feed(&s, bytes_from(text, n)); /* it takes what is left */
 	sql_finish(&s);
 	ck_assert(s.is_unproven);
+}
+END_TEST
+
+/* clang-format off */
+static const struct fact_row facts[] = {
+	{"DELETE FROM t", "", "delete /* x */ from\nt", false},
+	{"DELETE FROM t WHERE a = 1", "", "delete from t where a=-- x\n'y'", true},
+	{"UPDATE t SET a = (SELECT b FROM u WHERE c = 1)", "", "UPDATE t SET a = (SELECT b FROM u WHERE c = 0x1)", false},
+	{"UPDATE t SET a = 1 WHERE b IN (1, 2, 3)", "", "update t set a=.5 where b in('x')", true},
+	{"WITH x AS (SELECT 1 FROM a WHERE b) DELETE FROM t", "", "WITH x AS (SELECT 2 FROM a WHERE b) DELETE FROM t", false},
+	{"SELECT COUNT(*), Lower(a), lower(b) FROM t", "count lower", "SELECT COUNT(*), Lower(a), lower(b)/**/FROM t;", false},
+	{"SELECT f(1, 2), now()", "f", "SELECT f(2)", false},
+	{"SELECT d.sum(1)", "sum", "SELECT d . sum(9)", false},
+	{"SELECT IF(a IN (1), CAST(b AS CHAR(10)), SLEEP(5)) FROM t", "if cast sleep", "SELECT IF(a IN (7, 8), CAST(b AS CHAR(3)), SLEEP('1')) FROM t", false},
+	{"INSERT INTO t VALUES (1, 'x')", "", "insert into t values(0x1,\"y\",3)", false},
+	{"INSERT INTO t VALUES (1), (2)", "", "INSERT INTO t VALUES (1, 2), (3)", false},
+	{"SELECT `a` FROM t", "", "SELECT `a` FROM t", false},
+	{"SELECT a FROM t", "", "SELECT a FROM /*! t*/", false},
+	{"SELECT A FROM t", "", "sELECT A fROM t", false},
+	{"SELECT `a` `b` FROM t", "", "SELECT `a` `b` FROM t", false},
+	{"SELECT `a`` ``b` FROM t", "", "SELECT `a`` ``b` FROM t", false},
+};
+
+static const struct digest_row digests[] = {
+	{"SELECT 1 FROM t", "b2b536e19854840e"},
+	{"SELECT a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, b FROM t WHERE i IN (1, 2, 3)", "e28c440d1448aff7"},
+	{"SELECT 'x' FROM t WHERE xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "eb42187fa193887c"},
+};
+/* clang-format on */
+
+enum { N_FACTS = sizeof(facts) / sizeof(facts[0]) };
+
+START_TEST(learns_functions_and_where)
+{
+	const struct fact_row *row = &facts[_i];
+	const struct bytes text = bytes_str(row->text);
+	char functions[512];
+	static struct sql s;
+	for (size_t cut = 0; cut <= text.n; cut++) {
+		read_cut(&s, text, cut == text.n ? SIZE_MAX : cut);
+		rows_list_functions(&s.calls, &sql_callables, s.names, functions,
+				    sizeof(functions));
+		ck_assert_msg(strcmp(functions, row->functions) == 0, "%s: '%s'", row->text,
+			      functions);
+		ck_assert_msg(s.has_where == row->has_where, "%s: where %d", row->text,
+			      s.has_where);
+	}
+}
+END_TEST
+
+static void digest_of(const char *text, size_t cut, char out[SQL_DIGEST_TEXT + 1])
+{
+	static struct sql s;
+	read_cut(&s, bytes_str(text), cut);
+	sql_digest_end(&s.digest, out);
+	out[SQL_DIGEST_TEXT] = '\0';
+}
+
+START_TEST(gives_one_digest_to_what_differs_in_literals)
+{
+	const struct fact_row *row = &facts[_i];
+	char digest[SQL_DIGEST_TEXT + 1], other[SQL_DIGEST_TEXT + 1];
+	digest_of(row->text, 0, digest);
+	for (size_t cut = 0; cut <= strlen(row->same); cut++) {
+		digest_of(row->same, cut == 0 ? SIZE_MAX : cut, other);
+		ck_assert_msg(strcmp(digest, other) == 0, "%s: %s, not %s", row->same, other,
+			      digest);
+	}
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		digest_of(facts[i].text, 0, other);
+		ck_assert_msg((i == (size_t)_i) == (strcmp(digest, other) == 0), "%s, %s",
+			      row->text, facts[i].text);
+	}
+}
+END_TEST
+
+START_TEST(gives_the_digest_that_others_compute)
+{
+	for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
+		char digest[SQL_DIGEST_TEXT + 1];
+		digest_of(digests[i].text, 0, digest);
+		ck_assert_str_eq(digest, digests[i].digest);
+	}
 }
 END_TEST
 
@@ -368,6 +455,9 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(tcase, reads_statements_however_they_are_cut, 0, N_ROWS);
 	tcase_add_test(tcase, splits_at_semicolons_outside_quotes);
 	tcase_add_test(tcase, proves_nothing_after_a_lost_statement);
+	tcase_add_loop_test(tcase, learns_functions_and_where, 0, N_FACTS);
+	tcase_add_loop_test(tcase, gives_one_digest_to_what_differs_in_literals, 0, N_FACTS);
+	tcase_add_test(tcase, gives_the_digest_that_others_compute);
 	tcase_add_test(tcase, bounds_what_it_remembers);
 	tcase_add_test(tcase, does_not_prove_letters_of_an_unknown_character_set);
 	tcase_add_test(tcase, finds_words_in_any_case);

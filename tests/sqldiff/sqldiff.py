@@ -144,7 +144,7 @@ class MariaWorld:
     @staticmethod
     def denied_name(a):
         found = re.search(r"for table `(.*)`\.`(.*)`$", a.error[1].decode("utf-8", "replace")[5:]) or re.search(r"for table `(.*)`\.`(.*)`", a.error[1].decode("utf-8", "replace"))
-        return (found[1], found[2].replace("``", "`")) if found else None
+        return (found[1].replace("``", "`"), found[2].replace("``", "`")) if found else None
 
     def key(self, schema, name):
         return (schema or "d1", name)
