@@ -78,14 +78,34 @@ void sql_digest_init(struct sql_digest *d)
 }
 
 /* A full block waits for the byte behind it: the last one is marked. */
+static void make_room(struct sql_digest *d)
+{
+	if (d->n_block < SQL_DIGEST_BLOCK)
+		return;
+	d->n += SQL_DIGEST_BLOCK;
+	compress(d->h, d->block, d->n, false);
+	d->n_block = 0;
+}
+
 static void put(struct sql_digest *d, uint8_t c)
 {
-	if (d->n_block == SQL_DIGEST_BLOCK) {
-		d->n += SQL_DIGEST_BLOCK;
-		compress(d->h, d->block, d->n, false);
-		d->n_block = 0;
-	}
+	make_room(d);
 	d->block[d->n_block++] = c;
+}
+
+static void put_run(struct sql_digest *d, struct bytes run, bool is_folded)
+{
+	while (run.n) {
+		make_room(d);
+		const size_t room = (size_t)SQL_DIGEST_BLOCK - d->n_block;
+		const size_t n = run.n < room ? run.n : room;
+		uint8_t *to = d->block + d->n_block;
+		memcpy(to, run.p, n);
+		for (size_t i = 0; is_folded && i < n; i++)
+			to[i] = byte_lower(to[i]);
+		d->n_block = (uint8_t)(d->n_block + n);
+		run = bytes_from(run, n);
+	}
 }
 
 static void put_comma(struct sql_digest *d)
@@ -119,18 +139,25 @@ void sql_digest_byte(struct sql_digest *d, uint8_t punct)
 	put(d, ' ');
 }
 
+/* A quote within is written twice, or `a` `b` would read as one name. */
+static void put_quoted(struct sql_digest *d, uint8_t mark, struct bytes word)
+{
+	put(d, mark);
+	for (size_t i = 0; i < word.n; i++) {
+		put(d, word.p[i]);
+		if (word.p[i] == mark)
+			put(d, mark);
+	}
+	put(d, mark);
+}
+
 void sql_digest_word(struct sql_digest *d, uint8_t mark, struct bytes word, bool is_folded)
 {
 	put_comma(d);
 	if (mark)
-		put(d, mark);
-	for (size_t i = 0; i < word.n; i++) {
-		put(d, is_folded ? byte_lower(word.p[i]) : word.p[i]);
-		if (mark && word.p[i] == mark)
-			put(d, mark); /* or `a` `b` would read as one name */
-	}
-	if (mark)
-		put(d, mark);
+		put_quoted(d, mark, word);
+	else
+		put_run(d, word, is_folded);
 	put(d, ' ');
 }
 

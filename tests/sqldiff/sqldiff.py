@@ -256,8 +256,6 @@ class Comparison:
             count["refused_as_syntax"] += 1
         else:
             count["refused_else"] += 1
-        if a.error and os.environ.get("BW_SHOW"):
-            print(a.error, text)
         return why
 
     def why(self, text, found, a, kind):
