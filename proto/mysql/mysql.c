@@ -112,6 +112,7 @@ static bool say(struct bytes text, const struct dis_sink *sink)
 	if (s.is_unproven)
 		d.flags |= DIS_UNPROVEN;
 	mysql_put_objects(&d, &nobody, &s);
+	mysql_put_facts(&d, &s, 1);
 	mysql_put_text(&d, F_QUERY, bytes_slice(text, 0, MYSQL_TEXT_MAX));
 	mysql_emit(sink, DIS_REQUEST, &d);
 	return true;

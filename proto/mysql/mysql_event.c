@@ -2,6 +2,8 @@
 /* The fields that policies and records know, and how events are put together from them. */
 #include "mysql/mysql_state.h"
 
+#include "sql/sql_words.h"
+
 static const struct {
 	uint8_t command;
 	const char *word;
@@ -276,4 +278,21 @@ void mysql_put_table(struct mysql_draft *d, const struct mysql_state *st, struct
 	const struct in_force f = in_force(st);
 	put_default(d, &f);
 	put_table(d, &f, (struct bytes){0}, name);
+}
+
+void mysql_put_facts(struct mysql_draft *d, const struct sql *s, unsigned place)
+{
+	static const struct sql_fact_fields fields = {F_FUNCTIONS, F_WHERE, F_STATEMENTS, F_DIGEST};
+	const struct sql_facts f = {
+		.calls = &s->calls,
+		.functions = &sql_callables,
+		.names = s->names,
+		.digest = &s->digest,
+		.is_unproven = d->flags & DIS_UNPROVEN,
+		.changes_rows = s->verb == SQL_UPDATE || s->verb == SQL_DELETE,
+		.has_where = s->has_where,
+		.place = place,
+	};
+	if (!sql_event_put_facts(d->v, &d->n, &fields, &f, d->digest))
+		d->flags |= DIS_UNPROVEN;
 }

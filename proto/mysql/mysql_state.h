@@ -272,6 +272,8 @@ void mysql_put_word(struct mysql_draft *d, enum mysql_field field, const char *w
 /* The schemas and tables that a statement touches, given what is in force; all text is as
  * long-lived as d and s. */
 void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, const struct sql *s);
+/* Behind the objects: functions, WHERE, place in its packet (from 1), digest. */
+void mysql_put_facts(struct mysql_draft *d, const struct sql *s, unsigned place);
 /* One table of the schema in force. */
 void mysql_put_table(struct mysql_draft *d, const struct mysql_state *st, struct bytes name);
 /* A schema, and all its tables. */

@@ -9,7 +9,6 @@
 #include "mysql/mysql_state.h"
 
 #include "sql/sql_byte.h"
-#include "sql/sql_words.h"
 
 enum {
 	ATTRIBUTES_MAX = 64,
@@ -147,24 +146,6 @@ static void summarise(struct mysql_state *st, struct mysql_draft *d)
 	d->flags = flags;
 }
 
-static void put_facts(struct mysql_draft *d, const struct mysql_state *st)
-{
-	static const struct sql_fact_fields fields = {F_FUNCTIONS, F_WHERE, F_STATEMENTS, F_DIGEST};
-	const struct sql *s = &st->sql;
-	const struct sql_facts f = {
-		.calls = &s->calls,
-		.functions = &sql_callables,
-		.names = s->names,
-		.digest = &s->digest,
-		.is_unproven = d->flags & DIS_UNPROVEN,
-		.changes_rows = s->verb == SQL_UPDATE || s->verb == SQL_DELETE,
-		.has_where = s->has_where,
-		.place = st->n_statements,
-	};
-	if (!sql_event_put_facts(d->v, &d->n, &fields, &f, d->digest))
-		d->flags |= DIS_UNPROVEN;
-}
-
 static void judge(struct mysql_state *st, struct bytes text, const struct dis_sink *sink)
 {
 	struct mysql_draft d;
@@ -174,7 +155,7 @@ static void judge(struct mysql_state *st, struct bytes text, const struct dis_si
 	if (s->is_unproven || st->is_lexing_lost)
 		d.flags |= DIS_UNPROVEN;
 	mysql_put_objects(&d, st, s);
-	put_facts(&d, st);
+	mysql_put_facts(&d, s, st->n_statements);
 	mysql_put_text(&d, F_QUERY, text_of(st, text));
 	mysql_emit(sink, DIS_REQUEST, &d);
 	if (st->command == COM_STMT_PREPARE)

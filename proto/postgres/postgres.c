@@ -125,6 +125,7 @@ static bool say(struct bytes text, const struct dis_sink *sink)
 	if (s.is_unproven)
 		d.flags |= DIS_UNPROVEN;
 	postgres_put_objects(&d, &nobody, &s);
+	postgres_put_facts(&d, &s, 1);
 	postgres_put_text(&d, F_QUERY, bytes_slice(text, 0, POSTGRES_TEXT_MAX));
 	postgres_emit(sink, DIS_REQUEST, &d);
 	return true;

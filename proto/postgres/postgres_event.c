@@ -2,6 +2,8 @@
 /* The fields that policies and records know, and how events are put together from them. */
 #include "postgres/postgres_state.h"
 
+#include "postgres/pgsql_words.h"
+
 static const char *const command_words[] = {"startup",	     "query",  "parse", "execute",
 					    "function_call", "cancel", NULL};
 
@@ -193,4 +195,21 @@ void postgres_put_objects(struct postgres_draft *d, const struct postgres_state 
 		else if (s->verb != PGSQL_SET)
 			put_table(d, schema, bytes_str("*")); /* all that is in it */
 	}
+}
+
+void postgres_put_facts(struct postgres_draft *d, const struct pgsql *s, unsigned place)
+{
+	static const struct sql_fact_fields fields = {F_FUNCTIONS, F_WHERE, F_STATEMENTS, F_DIGEST};
+	const struct sql_facts f = {
+		.calls = &s->calls,
+		.functions = &pgsql_callables,
+		.names = s->names,
+		.digest = &s->digest,
+		.is_unproven = d->flags & DIS_UNPROVEN,
+		.changes_rows = s->verb == PGSQL_UPDATE || s->verb == PGSQL_DELETE,
+		.has_where = s->has_where,
+		.place = place,
+	};
+	if (!sql_event_put_facts(d->v, &d->n, &fields, &f, d->digest))
+		d->flags |= DIS_UNPROVEN;
 }

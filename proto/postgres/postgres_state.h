@@ -204,6 +204,8 @@ void postgres_put_word(struct postgres_draft *d, enum postgres_field field, cons
  * and s. */
 void postgres_put_objects(struct postgres_draft *d, const struct postgres_state *st,
 			  const struct pgsql *s);
+/* Behind the objects: functions, WHERE, place in its packet (from 1), digest. */
+void postgres_put_facts(struct postgres_draft *d, const struct pgsql *s, unsigned place);
 /* command, verb, user and database: how every request begins. */
 void postgres_begin_request(struct postgres_draft *d, const struct postgres_state *st,
 			    const char *command, enum pgsql_verb verb);

@@ -9,7 +9,6 @@
  */
 #include "postgres/postgres_state.h"
 
-#include "postgres/pgsql_words.h"
 #include "sql/sql_byte.h"
 
 static struct bytes text_of(const struct postgres_state *st, struct bytes text)
@@ -36,24 +35,6 @@ static void follow(struct postgres_state *st, const struct pgsql *s, bool is_unp
 		postgres_prepared_close(&st->prepared, sql_table_name(&s->object, s->names));
 }
 
-static void put_facts(struct postgres_draft *d, const struct postgres_state *st)
-{
-	static const struct sql_fact_fields fields = {F_FUNCTIONS, F_WHERE, F_STATEMENTS, F_DIGEST};
-	const struct pgsql *s = &st->sql;
-	const struct sql_facts f = {
-		.calls = &s->calls,
-		.functions = &pgsql_callables,
-		.names = s->names,
-		.digest = &s->digest,
-		.is_unproven = d->flags & DIS_UNPROVEN,
-		.changes_rows = s->verb == PGSQL_UPDATE || s->verb == PGSQL_DELETE,
-		.has_where = s->has_where,
-		.place = st->n_statements + 1u,
-	};
-	if (!sql_event_put_facts(d->v, &d->n, &fields, &f, d->digest))
-		d->flags |= DIS_UNPROVEN;
-}
-
 static void put_statement(struct postgres_state *st, struct postgres_draft *d)
 {
 	const struct pgsql *s = &st->sql;
@@ -63,7 +44,7 @@ static void put_statement(struct postgres_state *st, struct postgres_draft *d)
 	if (s->is_unproven || postgres_is_lexing_lost(st) || st->is_replication)
 		d->flags |= DIS_UNPROVEN;
 	postgres_put_objects(d, st, s);
-	put_facts(d, st);
+	postgres_put_facts(d, s, st->n_statements + 1u);
 }
 
 static void judge(struct postgres_state *st, struct bytes text, const struct dis_sink *sink)

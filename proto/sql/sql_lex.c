@@ -110,11 +110,10 @@ static bool is_hex(const struct sql *s)
 static void take_digest(struct sql *s)
 {
 	const struct sql_token *t = &s->token;
-	if (t->kind == SQL_T_WORD && is_hex(s))
-		sql_digest_literal(&s->digest);
-	else if (t->kind == SQL_T_QUOTED)
+	const bool is_bare = (t->kind == SQL_T_WORD && !is_hex(s)) || t->kind == SQL_T_VAR;
+	if (t->kind == SQL_T_QUOTED)
 		sql_digest_word(&s->digest, '`', sql_text(s), false);
-	else if (t->kind == SQL_T_WORD || t->kind == SQL_T_VAR)
+	else if (is_bare)
 		sql_digest_word(&s->digest, 0, sql_text(s),
 				sql_word_is_reserved((enum sql_word)t->word));
 	else

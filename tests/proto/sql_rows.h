@@ -143,22 +143,57 @@ static inline void rows_check_index(const struct sql_index *index, const char *n
 	}
 }
 
-/* --seeds FOLDER: the statements as sentences for the fuzzer (fuzz_dissector.c), BATCH of them in
- * one, since each is a file. True: that was asked for, and done. */
-static inline bool rows_write_seeds(int argc, char **argv, const struct row *rows, size_t n)
+/* The next row from *at on that is proven, or that is not; NULL: there is none. */
+static inline const struct row *rows_next(const struct row *rows, size_t n, size_t *at,
+					  bool is_proven)
 {
-	enum { BATCH = 8 };
+	while (*at < n && (rows[*at].tables != NULL) != is_proven)
+		(*at)++;
+	return *at < n ? &rows[(*at)++] : NULL;
+}
+
+/* One record of the fuzzer's conversations (fuzz_dissector.c). */
+static inline void rows_write_record(FILE *f, bool is_to_client, struct bytes head,
+				     struct bytes body)
+{
+	const size_t n = head.n + body.n;
+	fputc(is_to_client ? 0xff : 0x7f, f);
+	fputc((int)(n & 0xff), f);
+	fputc((int)(n >> 8), f);
+	fwrite(head.p, 1, head.n, f);
+	fwrite(body.p, 1, body.n, f);
+}
+
+/* How a dialect's conversations begin, and how a statement is sent. */
+struct rows_wire {
+	void (*begin)(FILE *f);
+	void (*say)(FILE *f, struct bytes statement);
+};
+
+/* --seeds FOLDER: the statements as conversations for the fuzzer, some of them in one, since each
+ * is a file. Behind one that is not proven nothing may be read any more: it is the last. True: that
+ * was asked for, and done. */
+static inline bool rows_write_seeds(int argc, char **argv, const struct row *rows, size_t n,
+				    const struct rows_wire *wire)
+{
+	enum { BATCH = 4 };
 	if (argc != 3 || strcmp(argv[1], "--seeds") != 0)
 		return false;
-	for (size_t i = 0; i < n; i += BATCH) {
+	size_t proven = 0, unproven = 0;
+	for (size_t i = 0; proven < n || unproven < n; i++) {
 		char path[4096];
-		snprintf(path, sizeof(path), "%s/statements_%zu", argv[2], i / BATCH);
+		snprintf(path, sizeof(path), "%s/statements_%zu", argv[2], i);
 		FILE *f = fopen(path, "w");
 		if (!f)
 			abort();
-		fputc(0x7f, f);
-		for (size_t k = i; k < n && k < i + BATCH; k++)
-			fprintf(f, "%s%s", k > i ? ";" : "", rows[k].text);
+		fputc(0, f);
+		wire->begin(f);
+		for (size_t k = 0; k <= BATCH; k++) {
+			size_t *at = k < BATCH ? &proven : &unproven;
+			const struct row *row = rows_next(rows, n, at, k < BATCH);
+			if (row)
+				wire->say(f, bytes_str(row->text));
+		}
 		if (fclose(f) != 0)
 			abort();
 	}

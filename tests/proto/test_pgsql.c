@@ -604,11 +604,30 @@ START_TEST(knows_where_the_letters_of_a_list_begin)
 END_TEST
 
 /* --tables: only that. */
+static void begin_talk(FILE *f)
+{
+	static const char startup[] = "\0\0\0\x10\0\3\0\0user\0a\0";
+	static const char ready[] = "R\0\0\0\10\0\0\0\0Z\0\0\0\5I";
+	rows_write_record(f, false, bytes_of(startup, sizeof(startup)), (struct bytes){0});
+	rows_write_record(f, true, bytes_of(ready, sizeof(ready) - 1), (struct bytes){0});
+}
+
+static void say_query(FILE *f, struct bytes statement)
+{
+	const size_t n = statement.n + 5;
+	const uint8_t head[] = {'Q', 0, 0, (uint8_t)(n >> 8), (uint8_t)n};
+	/* the NUL behind a text of the table is its end on the wire as well */
+	rows_write_record(f, false, bytes_of(head, sizeof(head)),
+			  bytes_of(statement.p, statement.n + 1));
+}
+
+static const struct rows_wire wire = {begin_talk, say_query};
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "--tables") == 0)
 		return print_tables();
-	if (rows_write_seeds(argc, argv, rows, N_ROWS))
+	if (rows_write_seeds(argc, argv, rows, N_ROWS, &wire))
 		return EXIT_SUCCESS;
 	Suite *suite = suite_create("pgsql");
 	TCase *tcase = tcase_create("pgsql");

@@ -446,9 +446,32 @@ START_TEST(knows_where_the_letters_of_a_list_begin)
 }
 END_TEST
 
+static void begin_talk(FILE *f)
+{
+	static const char greeting[] =
+		"S\0\0\0\n10.11.0-MariaDB\0\1\0\0\0abcdefgh\0_\xf7-\2\0\xbf\x81\x15"
+		"\0\0\0\0\0\0\0\0\0\0ijklmnopqrst\0mysql_native_password";
+	static const char login[] =
+		"C\0\0\1\t\x82\t\1\0\0\0\1-\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		"wp\0\4passblog\0mysql_native_password";
+	static const char ok[] = "\7\0\0\2\0\0\0\2\0\0";
+	rows_write_record(f, true, bytes_of(greeting, sizeof(greeting)), (struct bytes){0});
+	rows_write_record(f, false, bytes_of(login, sizeof(login)), (struct bytes){0});
+	rows_write_record(f, true, bytes_of(ok, sizeof(ok)), (struct bytes){0});
+}
+
+static void say_query(FILE *f, struct bytes statement)
+{
+	const uint8_t head[] = {(uint8_t)(statement.n + 1), (uint8_t)((statement.n + 1) >> 8), 0, 0,
+				3};
+	rows_write_record(f, false, bytes_of(head, sizeof(head)), statement);
+}
+
+static const struct rows_wire wire = {begin_talk, say_query};
+
 int main(int argc, char **argv)
 {
-	if (rows_write_seeds(argc, argv, rows, N_ROWS))
+	if (rows_write_seeds(argc, argv, rows, N_ROWS, &wire))
 		return EXIT_SUCCESS;
 	Suite *suite = suite_create("sql");
 	TCase *tcase = tcase_create("sql");
