@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """MariaDB and PostgreSQL in a folder of their own, spoken to over unix sockets, and as fast as Python can: thousands of statements
 a second, each answered by a few words: executed, or the error's code and text."""
+import atexit
 import glob
 import os
 import pwd
@@ -23,6 +24,7 @@ class Server:
         self.user = pwd.getpwnam(user)
         os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.process = None
+        atexit.register(self.close)  # also when it cannot be set up
 
     def drop(self):
         os.setgid(self.user.pw_gid)
