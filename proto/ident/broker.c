@@ -33,6 +33,28 @@ static void amqp_server(struct reader *r)
 	ident_text(r, "\0\x0a\0\x0a");
 }
 
+enum { AMQP_HEADER = 8, AMQP_TLS = 2 };
+
+/* The header of TLS (AMQP 1.0 section 5.2.1) asks for it, and the same header agrees. Whatever else
+ * is said ends the reading. */
+static uint64_t amqp_asks(struct ident_talk *t, struct reader *r)
+{
+	const struct bytes header = read_bytes(r, AMQP_HEADER);
+	if (reader_ok(r))
+		t->phase = header.p[4] == AMQP_TLS ? IDENT_ASKED : IDENT_LEFT;
+	return 0;
+}
+
+static uint64_t amqp_answers(struct ident_talk *t, struct reader *r)
+{
+	const struct bytes header = read_bytes(r, AMQP_HEADER);
+	if (reader_ok(r)) {
+		const bool is_header = bytes_is(bytes_slice(header, 0, 4), "AMQP");
+		t->phase = is_header && header.p[4] == AMQP_TLS ? IDENT_AGREED : IDENT_LEFT;
+	}
+	return 0;
+}
+
 /* ---------------------------------------------------------------- mqtt */
 
 enum {
@@ -99,6 +121,25 @@ static void nats_server(struct reader *r)
 		n++;
 	read_skip(r, n);
 	ident_text(r, "\"server_");
+}
+
+/* The greeting offers TLS or demands it, and the client's hello is the answer. Whoever says more
+ * takes that back. */
+static uint64_t nats_info(struct ident_talk *t, struct reader *r)
+{
+	const struct bytes line = ident_server_line(r);
+	const bool offers = ident_finds(line, "\"tls_required\":true") ||
+			    ident_finds(line, "\"tls_available\":true");
+	t->phase = !t->has_greeted && offers ? IDENT_MAY : IDENT_CLEAR;
+	t->has_greeted = 1;
+	return 0;
+}
+
+static uint64_t nats_command(struct ident_talk *t, struct reader *r)
+{
+	read_skip(r, 1);
+	t->phase = IDENT_LEFT;
+	return 0;
 }
 
 static void nats_client(struct reader *r)
@@ -172,7 +213,9 @@ static void kafka_server(struct reader *r)
 
 /* ---------------------------------------------------------------- the dissectors */
 
-IDENT_DISSECTOR(amqp, IDENT_TCP, 0, .opener = IDENT_CLIENT, .tcp = {amqp_header, amqp_server});
+IDENT_DISSECTOR_TLS(amqp, IDENT_TCP, 0, .opener = IDENT_CLIENT, .tcp = {amqp_header, amqp_server},
+		    .unit = {amqp_asks, amqp_answers});
 IDENT_DISSECTOR(mqtt, IDENT_TCP, 0, .opener = IDENT_CLIENT, .tcp = {mqtt_client, mqtt_server});
-IDENT_DISSECTOR(nats, IDENT_TCP, 0, .opener = IDENT_SERVER, .tcp = {nats_client, nats_server});
+IDENT_DISSECTOR_TLS(nats, IDENT_TCP, 0, .opener = IDENT_SERVER, .tcp = {nats_client, nats_server},
+		    .unit = {nats_command, nats_info});
 IDENT_DISSECTOR(kafka, IDENT_TCP, 0, .opener = IDENT_CLIENT, .tcp = {kafka_client, kafka_server});

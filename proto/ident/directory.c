@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is who: LDAP (RFC 4511), Kerberos (RFC 4120), RADIUS (RFC 2865, 2866, 5176).
+ * Who is who: LDAP (RFC 4511), which may turn to TLS,
+ * Kerberos (RFC 4120), RADIUS (RFC 2865, 2866, 5176).
  */
 #include "ident/ident.h"
 
@@ -89,6 +90,67 @@ static void ldap_server(struct reader *r)
 	const uint8_t tag = ldap_message(r, &room);
 	ident_check(r, tag == LDAP_BOUND || tag == LDAP_ENTRY || tag == LDAP_FOUND ||
 			       tag == LDAP_REFERENCE || tag == LDAP_EXTENDED_BY);
+}
+
+enum {
+	LDAP_SMALL_MAX = 1024, /* StartTLS and its answer are: an identifier, a text */
+	LDAP_READ_MAX = 16,    /* requests before the reading ends: who wants TLS begins so */
+};
+
+/* A message of the talk up to its operation's value; a server's may have the number 0. `left` bytes
+ * of it follow. */
+struct ldap_head {
+	uint8_t tag;
+	uint32_t id;
+	size_t whole, left;
+};
+
+static struct ldap_head ldap_head(struct reader *r)
+{
+	struct ldap_head h = {.whole = ident_ber(r, SEQUENCE)};
+	const size_t begin = r->pos;
+	const uint64_t id = ident_ber_number(r, INTEGER);
+	const size_t inner = ident_ber_any(r, &h.tag), head = r->pos - begin;
+	ident_check(r, id <= INT32_MAX && head + inner <= h.whole);
+	h.id = (uint32_t)id;
+	h.left = reader_ok(r) ? h.whole - head : 0;
+	return h;
+}
+
+/* StartTLS (RFC 4511 section 4.14) has an identifier and no more. */
+static bool ldap_is_starttls(struct bytes value)
+{
+	struct reader r = reader_of(value);
+	const size_t n = ident_ber(&r, 0x80);
+	return bytes_is(read_bytes(&r, n), "1.3.6.1.4.1.1466.20037");
+}
+
+/* A bind may begin a dialogue, or a layer of its own. */
+static uint64_t ldap_request(struct ident_talk *t, struct reader *r)
+{
+	const struct ldap_head h = ldap_head(r);
+	const bool is_small = h.tag == LDAP_EXTENDED && h.whole <= LDAP_SMALL_MAX;
+	const struct bytes value = read_bytes(r, is_small ? h.left : 0);
+	if (is_small && reader_ok(r) && ldap_is_starttls(value)) {
+		t->phase = IDENT_ASKED;
+		t->number = h.id;
+	} else if (h.tag == LDAP_BIND || ++t->n_pending == LDAP_READ_MAX) {
+		t->phase = IDENT_LEFT;
+	}
+	return is_small ? 0 : h.left;
+}
+
+/* The answer to it, with success or without; others may come before. */
+static uint64_t ldap_response(struct ident_talk *t, struct reader *r)
+{
+	const struct ldap_head h = ldap_head(r);
+	if (t->phase != IDENT_ASKED || h.id != t->number)
+		return h.left;
+	ident_check(r, h.tag == LDAP_EXTENDED_BY && h.whole <= LDAP_SMALL_MAX);
+	struct reader value = reader_of(read_bytes(r, h.left));
+	const bool is_agreed = ident_ber_number(&value, ENUMERATED) == 0 && reader_ok(&value);
+	t->phase = is_agreed ? IDENT_AGREED : IDENT_CLEAR;
+	return 0;
 }
 
 /* ---------------------------------------------------------------- kerberos */
@@ -209,8 +271,9 @@ static void radius_server(struct reader *r)
 
 /* ---------------------------------------------------------------- the dissectors */
 
-IDENT_DISSECTOR(ldap, IDENT_TCP, IDENT_UDP, .opener = IDENT_CLIENT,
-		.tcp = {ldap_client, ldap_server}, .udp = {ldap_client, ldap_server});
+IDENT_DISSECTOR_TLS(ldap, IDENT_TCP, IDENT_UDP, .opener = IDENT_CLIENT,
+		    .tcp = {ldap_client, ldap_server}, .udp = {ldap_client, ldap_server},
+		    .unit = {ldap_request, ldap_response});
 IDENT_DISSECTOR(kerberos, IDENT_TCP, IDENT_UDP, .opener = IDENT_CLIENT,
 		.tcp = {krb_request_stream, krb_answer_stream}, .udp = {krb_request, krb_answer});
 IDENT_DISSECTOR(radius, IDENT_UDP, 0, .opener = IDENT_CLIENT,

@@ -9,12 +9,29 @@
  * With the claim comes a fact about the connection that has no values: it lets what was said pass
  * and keeps the verdict open until the other side has spoken. Whatever the proven side says until
  * then passes: it is what it said it is.
+ *
+ * A protocol that may turn to TLS is read on, unit by unit, until it has turned or no longer can:
+ *
+ *	CLEAR --client asks--> ASKED --server agrees--> AGREED --client's hello--> stopped: tls
+ *	  ^                      '---server declines--.
+ *	  '-------------------------------------------'
+ *	CLEAR --login, content--> LEFT: as above, stopped: unread
+ *
+ * What must stay true: between the question and the end of the hello not one more byte passes, of
+ * either side (what was injected there: CVE-2011-0411 and its kin).
  */
 #include "ident/ident.h"
 
-enum { F_OPAQUE };
+#include "tls/tls_inside.h"
+#include "tls/tls_ja4.h"
 
-const struct dis_field ident_fields[] = {[F_OPAQUE] = {.name = "opaque"}};
+enum { F_OPAQUE, F_SNI, F_JA4 };
+
+const struct dis_field ident_fields[IDENT_N_FIELDS_TLS] = {
+	[F_OPAQUE] = {.name = "opaque"},
+	[F_SNI] = {.name = "sni"},
+	[F_JA4] = {.name = "ja4"},
+};
 
 /* ---------------------------------------------------------------- the conversation */
 
@@ -36,11 +53,11 @@ static struct dis_result prove(struct ident_state *st, enum dis_dir dir, bool is
 {
 	if (!st->is_claimed)
 		sink->event(sink->ctx, &(struct dis_event){.kind = DIS_CLAIM});
-	st->is_claimed = st->is_proven[dir] = 1;
 	if (is_last)
 		emit_opaque(sink);
-	else
+	else if (!st->is_claimed)
 		sink->event(sink->ctx, &(struct dis_event){.kind = DIS_SESSION});
+	st->is_claimed = st->is_proven[dir] = 1;
 	return (struct dis_result){.status = is_last ? DIS_STOPPED : DIS_DONE, .consumed = n};
 }
 
@@ -51,22 +68,103 @@ static bool may_speak(const struct ident *id, const struct ident_state *st, enum
 	return id->opener == (dir == DIS_TO_SERVER ? IDENT_CLIENT : IDENT_SERVER);
 }
 
+/* ---------------------------------------------------------------- on the way to TLS */
+
+static bool may_greet(const struct ident_talk *t, enum dis_dir dir, struct bytes in)
+{
+	return dir == DIS_TO_SERVER &&
+	       (t->phase == IDENT_AGREED || (t->phase == IDENT_MAY && in.p[0] == TLS_HANDSHAKE));
+}
+
+static struct dis_result take_hello(struct bytes in, const struct dis_sink *sink)
+{
+	struct tls_client_hello hello;
+	char ja4[TLS_JA4_SIZE];
+	struct dis_result r = tls_read_inside(in, &hello);
+	if (r.status != DIS_DONE)
+		return r;
+	tls_put_ja4(&hello, TLS_OVER_TCP, ja4);
+	struct dis_value v[IDENT_N_FIELDS_TLS] = {{.field = F_OPAQUE, .text = bytes_str("tls")}};
+	size_t n = 1;
+	if (hello.sni_n)
+		v[n++] = (struct dis_value){.field = F_SNI,
+					    .text = bytes_of(hello.sni, hello.sni_n)};
+	v[n++] = (struct dis_value){.field = F_JA4, .text = bytes_of(ja4, sizeof ja4)};
+	const struct dis_event e = {.kind = DIS_OPAQUE, .values = v, .n_values = n};
+	sink->event(sink->ctx, &e);
+	r.status = DIS_STOPPED;
+	return r;
+}
+
+/* What nobody may say now, whatever it is. */
+static const char *out_of_turn(const struct ident_talk *t, enum dis_dir dir)
+{
+	if (t->phase == IDENT_ASKED && dir == DIS_TO_SERVER)
+		return "bytes behind the request for tls";
+	return t->phase == IDENT_AGREED ? "bytes behind the answer to a request for tls" : NULL;
+}
+
+static struct dis_result incomplete(const struct ident_state *st, const struct reader *r)
+{
+	if (!r->bad && r->in.n + r->missing <= IDENT_TALK_MAX)
+		return (struct dis_result){.status = DIS_MORE, .want = r->in.n + r->missing};
+	if (!r->bad && st->is_claimed)
+		return (struct dis_result){.status = DIS_LIMIT, .why = "a line without an end"};
+	return refuse(st, "not what this protocol says here");
+}
+
+static struct dis_result take_unit(const struct ident *id, struct ident_state *st, enum dis_dir dir,
+				   struct bytes in, const struct dis_sink *sink)
+{
+	struct ident_talk talk = st->talk;
+	struct reader r = reader_of(bytes_slice(in, 0, IDENT_TALK_MAX));
+	const char *why = out_of_turn(&talk, dir);
+	if (why)
+		return refuse(st, why);
+	const uint64_t skip = id->unit[dir](&talk, &r);
+	if (!reader_ok(&r))
+		return incomplete(st, &r);
+	st->talk = talk;
+	struct dis_result result =
+		prove(st, dir, talk.phase == IDENT_LEFT && st->is_proven[!dir], r.pos, sink);
+	result.skip = result.status == DIS_DONE ? skip : 0;
+	return result;
+}
+
+/* ---------------------------------------------------------------- one call */
+
+/* DIS_DONE: this side has shown what it is. */
+static struct dis_result ask_proof(const struct ident_state *st, ident_proof *proof, bool is_stream,
+				   struct bytes in)
+{
+	struct reader r = reader_of(is_stream ? bytes_slice(in, 0, IDENT_UNIT_MAX) : in);
+	proof(&r);
+	if (!r.bad && r.missing && is_stream && in.n + r.missing <= IDENT_UNIT_MAX)
+		return (struct dis_result){.status = DIS_MORE, .want = in.n + r.missing};
+	if (!reader_ok(&r))
+		return refuse(st, st->is_claimed ? "no answer of this protocol" : "not this one");
+	return (struct dis_result){.status = DIS_DONE};
+}
+
 struct dis_result ident_feed(const struct ident *id, struct ident_state *st, uint8_t ip_proto,
 			     enum dis_dir dir, struct bytes in, const struct dis_sink *sink)
 {
 	ident_proof *const *proofs = ip_proto == IDENT_UDP ? id->udp : id->tcp;
 	const bool is_stream = ip_proto == IDENT_TCP;
-	struct reader r = reader_of(is_stream ? bytes_slice(in, 0, IDENT_UNIT_MAX) : in);
+	const bool has_units = is_stream && id->unit[dir] && st->talk.phase != IDENT_LEFT;
 	if (in.n == 0 || !may_speak(id, st, dir) || (!st->is_claimed && !proofs[dir]))
 		return refuse(st, "the other side speaks first");
+	if (may_greet(&st->talk, dir, in))
+		return take_hello(in, sink);
+	if (!st->is_proven[dir] && proofs[dir]) {
+		const struct dis_result r = ask_proof(st, proofs[dir], is_stream, in);
+		if (r.status != DIS_DONE)
+			return r;
+	}
+	if (has_units)
+		return take_unit(id, st, dir, in, sink);
 	if (st->is_proven[dir])
 		return (struct dis_result){.status = DIS_DONE, .consumed = in.n};
-	if (proofs[dir])
-		proofs[dir](&r);
-	if (!r.bad && r.missing && is_stream && in.n + r.missing <= IDENT_UNIT_MAX)
-		return (struct dis_result){.status = DIS_MORE, .want = in.n + r.missing};
-	if (!reader_ok(&r))
-		return refuse(st, st->is_claimed ? "no answer of this protocol" : "not this one");
 	return prove(st, dir, st->is_proven[!dir] || !proofs[!dir], in.n, sink);
 }
 
@@ -166,6 +264,22 @@ struct bytes ident_line(struct reader *r)
 		ident_check(r, is_text(rest.p[i]));
 	ident_check(r, n < IDENT_LINE_MAX);
 	return bytes_slice(read_until(r, '\n'), 0, n - has_cr);
+}
+
+struct bytes ident_client_line(struct reader *r)
+{
+	const struct bytes line = read_until(r, '\n');
+	const size_t n = line.n ? line.n - 1 : 0;
+	ident_check(r, line.n > 0 && line.p[n] == '\r');
+	for (size_t i = 0; i < n; i++)
+		ident_check(r, is_text(line.p[i]));
+	return bytes_slice(line, 0, n);
+}
+
+struct bytes ident_server_line(struct reader *r)
+{
+	const struct bytes line = read_until(r, '\n');
+	return bytes_slice(line, 0, line.n - (line.n && line.p[line.n - 1] == '\r'));
 }
 
 static bool is_letter(uint8_t c)

@@ -20,15 +20,44 @@
 #define IDENT_IDENT_H
 
 #include "bridgewarden/dissect.h"
+#include "tls/tls_record.h"
 
 enum {
 	IDENT_UNIT_MAX = 2048, /* most bytes of one side that are ever waited for */
+	IDENT_TALK_MAX = 8192, /* of a line between the opening and TLS */
 	IDENT_LINE_MAX = 1024, /* of a text protocol's line; SMTP, FTP and IRC stay below 512 */
 	IDENT_TCP = 6,
 	IDENT_UDP = 17,
 };
 
 typedef void ident_proof(struct reader *r);
+
+/* Where a conversation that may turn to TLS is. What is said in clear has no place between the
+ * question and the hello: one side would read it as sent before, the other as sent under TLS. */
+enum ident_phase {
+	IDENT_CLEAR,  /* units of both sides are read one by one */
+	IDENT_MAY,    /* in clear, or the client's hello now: the server offered it */
+	IDENT_ASKED,  /* the client waits for the answer, and says nothing before it */
+	IDENT_AGREED, /* the client's hello comes next, and nothing else of either side */
+	IDENT_LEFT,   /* nothing more is read */
+};
+
+enum { IDENT_PENDING_MAX = 32, IDENT_TAG_MAX = 32 };
+
+/* What the units of a conversation leave. Zeroed: nothing was said. */
+struct ident_talk {
+	uint8_t phase;		      /* enum ident_phase */
+	uint8_t has_greeted, is_amid; /* the server has; it is amid an answer of several lines */
+	uint8_t n_pending;	      /* commands whose answers are to come */
+	uint32_t is_long;	      /* bit i: the i-th answer to come has lines up to "." */
+	uint32_t number;	      /* of the message that asked for TLS, or of messages */
+	uint8_t code[3];	      /* of the answer that it is amid */
+	uint8_t n_tag, tag[IDENT_TAG_MAX]; /* of the command that asked for TLS */
+};
+
+/* Reads one unit, up to where the reader then stands. What it leaves in the talk is kept when the
+ * unit was whole and right. Returns how many bytes behind it nobody needs to see. */
+typedef uint64_t ident_unit(struct ident_talk *t, struct reader *r);
 
 /* Who may speak first. */
 enum ident_opener { IDENT_CLIENT, IDENT_SERVER, IDENT_EITHER };
@@ -38,20 +67,27 @@ enum ident_opener { IDENT_CLIENT, IDENT_SERVER, IDENT_EITHER };
 struct ident {
 	enum ident_opener opener;
 	ident_proof *tcp[2], *udp[2]; /* by enum dis_dir */
+	/* Over TCP, where it may turn to TLS: both or none. The first unit of a side is read when
+	 * its proof has held for the same bytes. */
+	ident_unit *unit[2];
 };
 
 /* Zeroed: nobody has spoken. is_proven[] by enum dis_dir. */
 struct ident_state {
-	uint8_t is_claimed, is_proven[2];
+	uint8_t is_claimed, is_proven[2], spare;
+	struct ident_talk talk;
 };
 
-extern const struct dis_field ident_fields[];
+enum { IDENT_N_FIELDS = 1, IDENT_N_FIELDS_TLS = 3 };
+extern const struct dis_field ident_fields[IDENT_N_FIELDS_TLS];
 
 struct dis_result ident_feed(const struct ident *id, struct ident_state *st, uint8_t ip_proto,
 			     enum dis_dir dir, struct bytes in, const struct dis_sink *sink);
 
-/* NAME_dissector, of the `struct ident` behind it. */
-#define IDENT_DISSECTOR(id, first_proto, second_proto, ...)                                        \
+/* NAME_dissector, of the `struct ident` behind it; ..._TLS: of one that has units. */
+#define IDENT_DISSECTOR(...)	 IDENT_DISSECTOR_OF(IDENT_UNIT_MAX, IDENT_N_FIELDS, __VA_ARGS__)
+#define IDENT_DISSECTOR_TLS(...) IDENT_DISSECTOR_OF(TLS_UNIT_MAX, IDENT_N_FIELDS_TLS, __VA_ARGS__)
+#define IDENT_DISSECTOR_OF(unit_max, fields_max, id, first_proto, second_proto, ...)               \
 	static struct dis_result id##_feed(void *state, uint8_t ip_proto, enum dis_dir dir,        \
 					   struct bytes in, const struct dis_sink *sink)           \
 	{                                                                                          \
@@ -64,10 +100,10 @@ struct dis_result ident_feed(const struct ident *id, struct ident_state *st, uin
 		.object = #id,                                                                     \
 		.ip_protos = {first_proto, second_proto},                                          \
 		.state_size = sizeof(struct ident_state),                                          \
-		.max_unit = IDENT_UNIT_MAX,                                                        \
+		.max_unit = unit_max,                                                              \
 		.is_sealed = true,                                                                 \
 		.fields = ident_fields,                                                            \
-		.n_fields = 1,                                                                     \
+		.n_fields = fields_max,                                                            \
 		.feed = id##_feed,                                                                 \
 	}
 
@@ -92,6 +128,11 @@ struct bytes ident_visible(struct reader *r, size_t n);
 /* A line of text up to LF, which is consumed; without the CR before it. Control bytes but tab are
  * no text. */
 struct bytes ident_line(struct reader *r);
+/* Lines of a talk, of at most IDENT_TALK_MAX bytes. A client's ends with CR LF and has no other
+ * control byte: some servers end a line at any of the two. A server's ends with LF: where a client
+ * reads on, the server has to say more, which nobody may who has agreed to TLS. */
+struct bytes ident_client_line(struct reader *r);
+struct bytes ident_server_line(struct reader *r);
 /* A run of 1 to max bytes of [A-Za-z], ended by any other byte, which is not consumed. */
 struct bytes ident_word(struct reader *r, size_t max);
 /* Is `word` in this row of words, which blanks part? Any case. */

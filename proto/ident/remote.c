@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Somebody else's screen or shell: SSH (RFC 4253), VNC's RFB (RFC 6143), RDP ([MS-RDPBCGR]).
+ * Somebody else's screen or shell: SSH (RFC 4253), VNC's RFB (RFC 6143), RDP ([MS-RDPBCGR]), which
+ * goes on in TLS where both sides know it.
  */
 #include "ident/ident.h"
 
@@ -93,8 +94,37 @@ static void rdp_server(struct reader *r)
 	ident_check(r, n == 0 || n == NEGOTIATION);
 }
 
+enum { RDP_SELECTED = 2, RDP_PLAIN = 0 };
+
+/* A client without a negotiation request gets RDP's own encryption. */
+static uint64_t rdp_request(struct ident_talk *t, struct reader *r)
+{
+	read_skip(r, 2);
+	read_skip(r, (size_t)read_u16be(r) - 4);
+	const struct bytes request = bytes_slice(r->in, r->pos - NEGOTIATION, NEGOTIATION);
+	if (reader_ok(r)) {
+		const bool asks = request.p[0] == 1 && request.p[2] == NEGOTIATION &&
+				  request.p[3] == 0 && request.p[4] != RDP_PLAIN;
+		t->phase = asks ? IDENT_ASKED : IDENT_LEFT;
+	}
+	return 0;
+}
+
+/* rdpNegRsp (2.2.1.2.1): what was chosen, of which all but nought begin with TLS. */
+static uint64_t rdp_confirm(struct ident_talk *t, struct reader *r)
+{
+	const size_t n = x224(r, X224_CONFIRM);
+	const uint8_t kind = n == NEGOTIATION ? read_u8(r) : 0;
+	read_skip(r, n == NEGOTIATION ? 3 : 0);
+	const uint32_t chosen = n == NEGOTIATION ? read_u32le(r) : 0;
+	const bool is_tls = kind == RDP_SELECTED && chosen != RDP_PLAIN;
+	t->phase = is_tls && t->phase == IDENT_ASKED ? IDENT_AGREED : IDENT_LEFT;
+	return 0;
+}
+
 /* ---------------------------------------------------------------- the dissectors */
 
 IDENT_DISSECTOR(ssh, IDENT_TCP, 0, .opener = IDENT_EITHER, .tcp = {ssh_banner, ssh_banner});
 IDENT_DISSECTOR(vnc, IDENT_TCP, 0, .opener = IDENT_SERVER, .tcp = {vnc_version, vnc_version});
-IDENT_DISSECTOR(rdp, IDENT_TCP, 0, .opener = IDENT_CLIENT, .tcp = {rdp_client, rdp_server});
+IDENT_DISSECTOR_TLS(rdp, IDENT_TCP, 0, .opener = IDENT_CLIENT, .tcp = {rdp_client, rdp_server},
+		    .unit = {rdp_request, rdp_confirm});
