@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "matrix"
 from world import ADDRESSES, World, need  # noqa: E402
 
 SERVER = ADDRESSES["server"][4]
+NAME = "mail.example.org"
 WRONG = 10000  # the same server once more, on a port whose rule names something else
 HEAD = """\
 version: 1
@@ -60,8 +62,22 @@ def ssh(port):
 
 
 def smtp(port):
+    """In clear, then in TLS."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with smtplib.SMTP(SERVER, port, timeout=5) as client:
-        client.ehlo()
+        client._host = NAME  # whom starttls() asks for
+        client.starttls(context=context)
+        if client.ehlo()[0] != 250:
+            raise Refused("no answer within tls")
+
+
+def aiosmtpd_command(world, port):
+    key, cert = world.dir / "key.pem", world.dir / "cert.pem"
+    if not cert.exists():
+        tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={NAME}", "-days", "2", "-keyout", str(key), "-out",
+             str(cert))
+    return ["aiosmtpd", "-n", "-l", f"0.0.0.0:{port}", "--tlscert", str(cert), "--tlskey", str(key), "--no-requiretls"]
 
 
 def nats(port):
@@ -96,7 +112,7 @@ def snmpd_command(world, port):
 # Program that must be there, port, the server's command, the client; rule on the wrong port.
 PROTOCOLS = {
     "ssh": ("sshd", 22, sshd_command, ssh, "smtp"),
-    "smtp": ("aiosmtpd", 25, lambda w, p: ["aiosmtpd", "-n", "-l", f"0.0.0.0:{p}"], smtp, "imap"),
+    "smtp": ("aiosmtpd", 25, aiosmtpd_command, smtp, "imap"),
     "nats": ("nats-server", 4222, lambda w, p: ["nats-server", "-a", "0.0.0.0", "-p", str(p)], nats, "ssh"),
     "memcached": ("memcached", 11211, lambda w, p: ["memcached", "-u", "nobody", "-l", "0.0.0.0", "-p", str(p), "-U", "0"],
                   lambda p: talk(p, b"set a 0 60 1\r\nx\r\n", b"STORED"), "redis"),
@@ -155,6 +171,8 @@ def try_right(world, name, port, client):
     time.sleep(0.5)
     found = [r for r in records(world, port) if r["event_type"] == "violation"]
     named = any(r.get("app_proto") == name for r in records(world, port))
+    if name == "smtp" and not any(r.get("smtp", {}).get("opaque") == "tls" and r["smtp"].get("sni") == NAME for r in records(world, port)):
+        return f"smtp: no record of its turn to tls: {records(world, port)}"
     return f"{name}: {found[:1]}" if found else None if named else f"{name}: no record has its name"
 
 
