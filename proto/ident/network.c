@@ -85,11 +85,19 @@ static bool ntp_is_synchronised(const struct ntp *p)
 	       (p->receive == 0 || ntp_is_near(p->receive, p->transmit));
 }
 
+/* An answer says all four times: its question may have gone by unseen. */
+static bool ntp_is_answer(const struct ntp *p)
+{
+	return p->stratum >= 1 && p->stratum < NTP_STRATUM_MAX && p->reference != 0 &&
+	       p->origin != 0 && p->receive != 0 && ntp_is_synchronised(p);
+}
+
 static void ntp_client(struct reader *r)
 {
 	const struct ntp p = ntp_header(r);
-	ident_check(r, p.mode == NTP_MODE_CLIENT || p.mode == NTP_MODE_ACTIVE);
-	ident_check(r, ntp_is_new(&p) || ntp_is_synchronised(&p));
+	const bool asks = p.mode == NTP_MODE_CLIENT || p.mode == NTP_MODE_ACTIVE;
+	ident_check(r, asks || p.mode == NTP_MODE_SERVER);
+	ident_check(r, asks ? ntp_is_new(&p) || ntp_is_synchronised(&p) : ntp_is_answer(&p));
 }
 
 static void ntp_server(struct reader *r)

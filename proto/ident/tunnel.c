@@ -131,7 +131,7 @@ static void bt_handshake(struct reader *r)
 }
 
 /* A dictionary whose first value holds the sender's id: of a question, or of an answer, before
- * which an answer may tell the asker's address (BEP 42). */
+ * which an answer may tell the asker's address (BEP 42) and the question's name. */
 static void bt_dht(struct reader *r)
 {
 	ident_text(r, "d");
@@ -143,8 +143,15 @@ static void bt_dht(struct reader *r)
 		ident_text(r, ":");
 		read_skip(r, digit == '1' ? 18 : 6);
 	}
+	const bool repeats = bytes_is(bytes_slice(r->in, r->pos, 3), "1:q");
+	if (repeats) {
+		read_skip(r, 3);
+		const uint8_t n = ident_one_of(r, bytes_str("456789"));
+		ident_text(r, ":");
+		(void)ident_visible(r, n - '0'); /* compared */
+	}
 	ident_text(r, "1:");
-	(void)ident_one_of(r, bytes_str("ar")); /* compared */
+	(void)ident_one_of(r, bytes_str(repeats ? "r" : "ar")); /* compared */
 	ident_text(r, "d2:id20:");
 	read_skip(r, DHT_ID);
 	ident_check(r, r->in.p[r->in.n - 1] == 'e');
