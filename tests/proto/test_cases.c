@@ -551,7 +551,8 @@ static void write_seed(const struct test_case *c, const char *folder)
 		perror(path);
 		exit(EXIT_FAILURE);
 	}
-	fputc(c->say.p ? 0x7f : c->ip_proto == IPPROTO_UDP ? 0x85 : 0x05, f);
+	const bool is_second = c->ip_proto != c->d->ip_protos[0];
+	fputc(c->say.p ? 0x7f : is_second ? 0x85 : 0x05, f);
 	if (c->say.p)
 		fwrite(c->say.p, 1, c->say.n, f);
 	for (size_t i = 0; i < c->n_lines; i++) {
