@@ -18,6 +18,7 @@
  * event names only what the whole message, read to its last byte, has proven.
  */
 #include "dns_message.h"
+#include "dns_signs.h"
 
 #include "bridgewarden/dissect.h"
 
@@ -43,12 +44,13 @@ struct asked {
 
 /* A ring: the newest is before `next`, the oldest is overwritten. n: how many there are. */
 struct dns_state {
-	uint8_t is_claimed, next, n;
+	uint8_t is_claimed, next, n, unused[5];
 	struct asked asked[DNS_ASKED_MAX];
+	struct signs signs;
 };
 
 _Static_assert(sizeof(struct asked) == 16, "an entry is a quarter of a cache line");
-_Static_assert(sizeof(struct dns_state) <= DIS_STATE_MAX, "the state fits its slot");
+_Static_assert(sizeof(struct dns_state) <= 4088, "the state fits its slot");
 _Static_assert(DNS_ASKED_MAX <= UINT8_MAX, "next and n are bytes");
 
 enum field {
@@ -59,9 +61,13 @@ enum field {
 	F_RRTYPE,
 	F_RRCLASS,
 	F_NAME_LENGTH,
+	F_LABEL_LENGTH,
+	F_ENTROPY,
+	F_UNIQUE_NAMES,
 	F_RCODE,
 	F_ANSWERS,
 	F_TTL,
+	F_ALIASES,
 	F_ADDRESSES,
 	F_ADDRESS_TTL,
 	N_FIELDS,
@@ -75,9 +81,13 @@ static const struct dis_field dns_fields[N_FIELDS] = {
 	[F_RRTYPE] = {.name = "rrtype", .key = "types", .match = DIS_MATCH_NOCASE},
 	[F_RRCLASS] = {.name = "rrclass", .key = "classes", .match = DIS_MATCH_NOCASE},
 	[F_NAME_LENGTH] = {.name = "name_length", .key = "name_length", .type = DIS_NUMBER},
+	[F_LABEL_LENGTH] = {.name = "label_length", .key = "label_length", .type = DIS_NUMBER},
+	[F_ENTROPY] = {.name = "entropy", .key = "entropy", .type = DIS_NUMBER},
+	[F_UNIQUE_NAMES] = {.name = "unique_names", .key = "unique_names", .type = DIS_NUMBER},
 	[F_RCODE] = {.name = "rcode"},
 	[F_ANSWERS] = {.name = "answers", .is_list = true},
 	[F_TTL] = {.name = "ttl", .type = DIS_NUMBER, .is_list = true},
+	[F_ALIASES] = {.name = "aliases", .is_list = true},
 	[F_ADDRESSES] = {.name = "addresses", .is_list = true},
 	[F_ADDRESS_TTL] = {.name = "address_ttl", .type = DIS_NUMBER},
 };
@@ -96,13 +106,14 @@ static struct dis_result more(size_t want)
 
 /* ---------------------------------------------------------------- what both events hold */
 
-enum { HEAD_TEXT_MAX = 64, LIST_MAX = 28 };
+enum { HEAD_TEXT_MAX = 64, LIST_MAX = 26 };
 
 /* One event while it is put together. A long answer becomes several events: their lists follow
- * each other. */
+ * each other. Aliases and addresses are at most LIST_MAX together. */
 struct draft {
-	struct dis_value head[N_FIELDS], answers[LIST_MAX], ttls[LIST_MAX], addresses[LIST_MAX];
-	size_t n_head, n_answers, n_addresses;
+	struct dis_value head[N_FIELDS], answers[LIST_MAX], ttls[LIST_MAX];
+	struct dis_value aliases[LIST_MAX], addresses[LIST_MAX];
+	size_t n_head, n_answers, n_aliases, n_addresses;
 	uint32_t flags, address_ttl;
 	struct dns_text words;
 	uint8_t words_room[HEAD_TEXT_MAX];
@@ -114,7 +125,7 @@ _Static_assert(N_FIELDS + 3 * LIST_MAX <= DIS_VALUES_MAX, "a full draft fits one
 
 static void draft_init(struct draft *d)
 {
-	d->n_head = d->n_answers = d->n_addresses = 0;
+	d->n_head = d->n_answers = d->n_aliases = d->n_addresses = 0;
 	d->flags = 0;
 	d->address_ttl = UINT32_MAX;
 	d->words = (struct dns_text){.p = d->words_room, .max = sizeof d->words_room};
@@ -178,12 +189,13 @@ static void emit(const struct dis_sink *sink, enum dis_kind kind, struct draft *
 	add_values(v, &n, d->head, d->n_head);
 	add_values(v, &n, d->answers, d->n_answers);
 	add_values(v, &n, d->ttls, d->n_answers);
+	add_values(v, &n, d->aliases, d->n_aliases);
 	add_values(v, &n, d->addresses, d->n_addresses);
 	if (d->n_addresses)
 		v[n++] = (struct dis_value){.field = F_ADDRESS_TTL, .number = d->address_ttl};
 	const struct dis_event e = {.kind = kind, .flags = d->flags, .values = v, .n_values = n};
 	sink->event(sink->ctx, &e);
-	d->n_answers = d->n_addresses = d->lists.n = 0;
+	d->n_answers = d->n_aliases = d->n_addresses = d->lists.n = 0;
 }
 
 static void emit_claim(const struct dis_sink *sink)
@@ -231,27 +243,26 @@ static const char *parse_request(struct bytes message, struct dns_message *m)
 	return NULL;
 }
 
-static void emit_request(const struct dns_message *m, const struct dis_sink *sink)
+static void put_signs(struct draft *d, struct signs *signs, const struct dns_message *m)
+{
+	if (m->name.n == 0)
+		return;
+	put_number(d, F_LABEL_LENGTH, signs_label_length(&m->name));
+	put_number(d, F_ENTROPY, signs_entropy(&m->name));
+	put_number(d, F_UNIQUE_NAMES, signs_count(signs, &m->name));
+}
+
+static void emit_request(const struct dns_message *m, struct signs *signs,
+			 const struct dis_sink *sink)
 {
 	struct draft d;
 	draft_init(&d);
 	put_head(&d, m);
+	put_signs(&d, signs, m);
 	emit(sink, DIS_REQUEST, &d);
 }
 
 /* ---------------------------------------------------------------- what was asked */
-
-static uint64_t hash_bytes(uint64_t h, struct bytes b)
-{
-	for (size_t i = 0; i < b.n; i++)
-		h = (h ^ b.p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 32;
-}
-
-static uint64_t hash_of(struct bytes b)
-{
-	return hash_bytes(UINT64_C(0xcbf29ce484222325), b);
-}
 
 /* Of name, type and class; for another operation of its opcode alone: its answers may omit the
  * rest. */
@@ -260,8 +271,9 @@ static uint64_t question_hash(const struct dns_message *m)
 	const uint8_t kind[] = {(uint8_t)(m->type >> 8), (uint8_t)m->type, (uint8_t)(m->class >> 8),
 				(uint8_t)m->class};
 	if (m->opcode != DNS_OPCODE_QUERY)
-		return hash_of(bytes_of(&m->opcode, 1));
-	return hash_bytes(hash_of(bytes_of(kind, sizeof kind)), bytes_of(m->name.text, m->name.n));
+		return dns_hash(DNS_HASH_START, bytes_of(&m->opcode, 1));
+	return dns_hash(dns_hash(DNS_HASH_START, bytes_of(kind, sizeof kind)),
+			bytes_of(m->name.text, m->name.n));
 }
 
 static enum asked_kind kind_of(const struct dns_message *m)
@@ -320,31 +332,62 @@ static void note_asked(struct dns_state *s, const struct dns_message *m)
  * bound on what pointers to long names can. */
 enum { TEXT_LEAST = 8192, TEXT_PER_BYTE = 6 };
 
-/* Follows the aliases from the question in the order of the answer section, as resolvers write them
- * and stub resolvers read them. An address whose owner is not at the end of that chain is not the
- * question's. text: bytes written so far. */
+enum { ALIASES_MAX = 32 }; /* of one name; resolvers give up at 8 to 16 */
+
+/* Follows the aliases from the question. An address whose owner is not on the way is not the
+ * question's. Resolvers write the aliases in their order, and stub resolvers differ in what they
+ * make of another one: the records are gone through in a ring until a whole turn leads no further,
+ * which for the usual order is one turn. text: bytes written or compared so far. */
 struct chain {
 	struct draft *d;
 	const struct dis_sink *sink;
 	struct dns_name at;
-	size_t text;
+	size_t text, n_aliases;
+	bool has_moved;
 };
+
+static bool has_room(const struct draft *d)
+{
+	return d->lists.max - d->lists.n >= DNS_RDATA_TEXT_MAX &&
+	       d->n_aliases + d->n_addresses < LIST_MAX;
+}
 
 static void add_address(void *ctx, struct bytes address)
 {
 	struct chain *c = ctx;
 	struct draft *d = c->d;
-	if (d->n_addresses == LIST_MAX || d->lists.max - d->lists.n < DNS_RDATA_TEXT_MAX)
+	if (!has_room(d))
 		emit(c->sink, DIS_REPLY, d);
 	const size_t from = d->lists.n;
 	dns_put_address(&d->lists, address);
 	d->addresses[d->n_addresses++] = text_value(F_ADDRESSES, &d->lists, from);
 }
 
+static void add_alias(struct chain *c, struct bytes message, const struct dns_record *r)
+{
+	struct draft *d = c->d;
+	struct dns_reader reader = dns_reader_at(message, r->data_at);
+	dns_read_name(&reader, &c->at);
+	if (!has_room(d))
+		emit(c->sink, DIS_REPLY, d);
+	const size_t from = d->lists.n;
+	dns_put(&d->lists, bytes_of(c->at.text, c->at.n));
+	d->aliases[d->n_aliases++] = text_value(F_ALIASES, &d->lists, from);
+	c->text += c->at.n;
+	c->n_aliases++;
+	c->has_moved = true;
+}
+
 static bool has_addresses(uint16_t type)
 {
 	return type == DNS_TYPE_A || type == DNS_TYPE_AAAA || type == DNS_TYPE_SVCB ||
 	       type == DNS_TYPE_HTTPS;
+}
+
+/* RFC 2181 section 8: the top bit makes it none. */
+static uint32_t ttl_of(const struct dns_record *r)
+{
+	return r->ttl > INT32_MAX ? 0 : r->ttl;
 }
 
 static void follow(struct chain *c, struct bytes message, const struct dns_record *r)
@@ -354,15 +397,12 @@ static void follow(struct chain *c, struct bytes message, const struct dns_recor
 		return;
 	if (r->type != DNS_TYPE_CNAME && !has_addresses(r->type))
 		return;
-	if (r->ttl < c->d->address_ttl)
-		c->d->address_ttl = r->ttl;
-	if (has_addresses(r->type)) {
+	if (ttl_of(r) < c->d->address_ttl)
+		c->d->address_ttl = ttl_of(r);
+	if (r->type == DNS_TYPE_CNAME)
+		add_alias(c, message, r);
+	else
 		dns_each_address(message, r, add_address, c);
-		return;
-	}
-	struct dns_reader d = dns_reader_at(message, r->data_at);
-	dns_read_name(&d, &c->at);
-	c->text += c->at.n;
 }
 
 static void add_answer(struct chain *c, struct bytes message, const struct dns_record *r)
@@ -374,25 +414,51 @@ static void add_answer(struct chain *c, struct bytes message, const struct dns_r
 	struct dns_text t = {.p = d->lists.p, .n = from, .max = from + DNS_RDATA_TEXT_MAX};
 	dns_put_data(&t, message, r);
 	d->answers[d->n_answers] = text_value(F_ANSWERS, &t, from);
-	d->ttls[d->n_answers++] = (struct dis_value){.field = F_TTL, .number = r->ttl};
+	d->ttls[d->n_answers++] = (struct dis_value){.field = F_TTL, .number = ttl_of(r)};
 	d->lists.n = t.n;
 	c->text += t.n - from;
 }
 
+/* Do the names asked for have addresses here at all? Who is told that there is no such name looks
+ * for none. */
+static bool is_learned(const struct dns_message *m)
+{
+	return m->rcode == 0 && m->class == DNS_CLASS_IN;
+}
+
+/* The i-th step of the ring. False: too much text, or aliases in a circle. */
+static bool ring_step(struct chain *c, const struct dns_message *m, struct dns_reader *at,
+		      struct dns_record *r, size_t i)
+{
+	const unsigned n = m->counts[DNS_ANSWER];
+	if (c->text > TEXT_LEAST + TEXT_PER_BYTE * m->all.n || c->n_aliases > ALIASES_MAX)
+		return false;
+	if (i % n == 0)
+		*at = dns_reader_at(m->all, m->records_at);
+	c->text += dns_read_record(at, r) ? r->owner.n : 0;
+	if (i < n)
+		add_answer(c, m->all, r);
+	else
+		c->text += 1 + r->owner.n / 16; /* a comparison */
+	c->has_moved = false;
+	if (is_learned(m))
+		follow(c, m->all, r);
+	return true;
+}
+
 static void put_answers(struct draft *d, const struct dns_message *m, const struct dis_sink *sink)
 {
-	struct dns_reader at = dns_reader_at(m->all, m->records_at);
+	struct dns_reader at;
 	struct dns_record r;
 	struct chain c = {.d = d, .sink = sink, .at = m->name};
 	r.owner_pointer = 0;
-	for (unsigned i = 0; i < m->counts[DNS_ANSWER]; i++) {
-		if (c.text > TEXT_LEAST + TEXT_PER_BYTE * m->all.n) {
+	/* since: steps that led no further */
+	for (size_t i = 0, since = 0; since < m->counts[DNS_ANSWER]; i++) {
+		if (!ring_step(&c, m, &at, &r, i)) {
 			d->flags |= DIS_UNPROVEN;
 			return;
 		}
-		c.text += dns_read_record(&at, &r) ? r.owner.n : 0;
-		add_answer(&c, m->all, &r);
-		follow(&c, m->all, &r);
+		since = c.has_moved ? 0 : since + 1;
 	}
 }
 
@@ -418,7 +484,7 @@ static const char *take_request(struct dns_state *s, struct bytes message,
 	const char *why = parse_request(message, &m);
 	if (why)
 		return why;
-	emit_request(&m, sink);
+	emit_request(&m, &s->signs, sink);
 	note_asked(s, &m);
 	return NULL;
 }
@@ -433,7 +499,7 @@ static struct asked *find_question(struct dns_state *s, const struct dns_message
 static const char *take_answer(struct asked *a, const struct dns_message *m,
 			       const struct dis_sink *sink)
 {
-	const uint32_t hash = (uint32_t)hash_of(m->all);
+	const uint32_t hash = (uint32_t)dns_hash(DNS_HASH_START, m->all);
 	const bool is_repeat = a->has_answer && a->answer == hash;
 	if (a->n_open == 0 && a->kind != ASKED_TRANSFER)
 		return is_repeat ? NULL : "a second, different answer to one question";
@@ -633,7 +699,8 @@ static bool dns_say(struct bytes text, const struct dis_sink *sink)
 	struct dns_message m;
 	if (parse_request(bytes_of(wire, DNS_HEADER_SIZE + n + 4), &m))
 		return false;
-	emit_request(&m, sink);
+	struct signs signs = {0};
+	emit_request(&m, &signs, sink);
 	return true;
 }
 

@@ -9,6 +9,14 @@
  */
 #include "dns_types.h"
 
+/* FNV-1a, folded. */
+uint64_t dns_hash(uint64_t h, struct bytes b)
+{
+	for (size_t i = 0; i < b.n; i++)
+		h = (h ^ b.p[i]) * UINT64_C(0x100000001b3);
+	return h ^ h >> 32;
+}
+
 struct dns_reader dns_reader_at(struct bytes message, size_t at)
 {
 	struct dns_reader d = {.r = reader_of(message)};
