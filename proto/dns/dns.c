@@ -17,6 +17,7 @@
  * What must stay true: nothing is accepted that two implementations could read differently; an
  * event names only what the whole message, read to its last byte, has proven.
  */
+#include "dns_chain.h"
 #include "dns_message.h"
 #include "dns_signs.h"
 
@@ -332,18 +333,12 @@ static void note_asked(struct dns_state *s, const struct dns_message *m)
  * bound on what pointers to long names can. */
 enum { TEXT_LEAST = 8192, TEXT_PER_BYTE = 6 };
 
-enum { ALIASES_MAX = 32 }; /* of one name; resolvers give up at 8 to 16 */
-
-/* Follows the aliases from the question. An address whose owner is not on the way is not the
- * question's. Resolvers write the aliases in their order, and stub resolvers differ in what they
- * make of another one: the records are gone through in a ring until a whole turn leads no further,
- * which for the usual order is one turn. text: bytes written or compared so far. */
-struct chain {
+/* text: bytes written so far. */
+struct listing {
 	struct draft *d;
 	const struct dis_sink *sink;
-	struct dns_name at;
-	size_t text, n_aliases;
-	bool has_moved;
+	struct dns_chain chain;
+	size_t text;
 };
 
 static bool has_room(const struct draft *d)
@@ -354,28 +349,30 @@ static bool has_room(const struct draft *d)
 
 static void add_address(void *ctx, struct bytes address)
 {
-	struct chain *c = ctx;
-	struct draft *d = c->d;
+	struct listing *l = ctx;
+	struct draft *d = l->d;
 	if (!has_room(d))
-		emit(c->sink, DIS_REPLY, d);
+		emit(l->sink, DIS_REPLY, d);
 	const size_t from = d->lists.n;
 	dns_put_address(&d->lists, address);
 	d->addresses[d->n_addresses++] = text_value(F_ADDRESSES, &d->lists, from);
 }
 
-static void add_alias(struct chain *c, struct bytes message, const struct dns_record *r)
+static void add_aliases(struct listing *l, struct bytes message)
 {
-	struct draft *d = c->d;
-	struct dns_reader reader = dns_reader_at(message, r->data_at);
-	dns_read_name(&reader, &c->at);
-	if (!has_room(d))
-		emit(c->sink, DIS_REPLY, d);
-	const size_t from = d->lists.n;
-	dns_put(&d->lists, bytes_of(c->at.text, c->at.n));
-	d->aliases[d->n_aliases++] = text_value(F_ALIASES, &d->lists, from);
-	c->text += c->at.n;
-	c->n_aliases++;
-	c->has_moved = true;
+	struct draft *d = l->d;
+	for (size_t i = 0; i < l->chain.n_targets; i++) {
+		struct dns_reader reader = dns_reader_at(message, l->chain.targets[i]);
+		struct dns_name name;
+		if (!has_room(d))
+			emit(l->sink, DIS_REPLY, d);
+		const size_t from = d->lists.n;
+		dns_read_name(&reader, &name);
+		dns_put(&d->lists, bytes_of(name.text, name.n));
+		d->aliases[d->n_aliases++] = text_value(F_ALIASES, &d->lists, from);
+	}
+	d->address_ttl = l->chain.ttl;
+	d->flags |= l->chain.is_cut ? DIS_UNPROVEN : 0;
 }
 
 static bool has_addresses(uint16_t type)
@@ -384,81 +381,62 @@ static bool has_addresses(uint16_t type)
 	       type == DNS_TYPE_HTTPS;
 }
 
-/* RFC 2181 section 8: the top bit makes it none. */
-static uint32_t ttl_of(const struct dns_record *r)
+/* Addresses of other names are some resolvers' answer, too: musl's, Go's. */
+static void add_addresses(struct listing *l, struct bytes message, const struct dns_record *r)
 {
-	return r->ttl > INT32_MAX ? 0 : r->ttl;
+	if (r->class != DNS_CLASS_IN || !has_addresses(r->type))
+		return;
+	if (!dns_chain_has(&l->chain, &r->owner)) {
+		l->d->flags |= DIS_UNPROVEN;
+		return;
+	}
+	if (dns_ttl(r) < l->d->address_ttl)
+		l->d->address_ttl = dns_ttl(r);
+	dns_each_address(message, r, add_address, l);
 }
 
-static void follow(struct chain *c, struct bytes message, const struct dns_record *r)
+static void add_answer(struct listing *l, struct bytes message, const struct dns_record *r)
 {
-	const struct bytes owner = bytes_of(r->owner.text, r->owner.n);
-	if (r->class != DNS_CLASS_IN || !bytes_equal(owner, bytes_of(c->at.text, c->at.n)))
-		return;
-	if (r->type != DNS_TYPE_CNAME && !has_addresses(r->type))
-		return;
-	if (ttl_of(r) < c->d->address_ttl)
-		c->d->address_ttl = ttl_of(r);
-	if (r->type == DNS_TYPE_CNAME)
-		add_alias(c, message, r);
-	else
-		dns_each_address(message, r, add_address, c);
-}
-
-static void add_answer(struct chain *c, struct bytes message, const struct dns_record *r)
-{
-	struct draft *d = c->d;
+	struct draft *d = l->d;
 	if (d->n_answers == LIST_MAX || d->lists.max - d->lists.n < DNS_RDATA_TEXT_MAX)
-		emit(c->sink, DIS_REPLY, d);
+		emit(l->sink, DIS_REPLY, d);
 	const size_t from = d->lists.n;
 	struct dns_text t = {.p = d->lists.p, .n = from, .max = from + DNS_RDATA_TEXT_MAX};
 	dns_put_data(&t, message, r);
 	d->answers[d->n_answers] = text_value(F_ANSWERS, &t, from);
-	d->ttls[d->n_answers++] = (struct dis_value){.field = F_TTL, .number = ttl_of(r)};
+	d->ttls[d->n_answers++] = (struct dis_value){.field = F_TTL, .number = dns_ttl(r)};
 	d->lists.n = t.n;
-	c->text += t.n - from;
+	l->text += t.n - from;
 }
 
-/* Do the names asked for have addresses here at all? Who is told that there is no such name looks
- * for none. */
+/* Who is told that there is no such name, or asked something else, learns no address. A transfer
+ * tells of a whole zone. */
 static bool is_learned(const struct dns_message *m)
 {
-	return m->rcode == 0 && m->class == DNS_CLASS_IN;
-}
-
-/* The i-th step of the ring. False: too much text, or aliases in a circle. */
-static bool ring_step(struct chain *c, const struct dns_message *m, struct dns_reader *at,
-		      struct dns_record *r, size_t i)
-{
-	const unsigned n = m->counts[DNS_ANSWER];
-	if (c->text > TEXT_LEAST + TEXT_PER_BYTE * m->all.n || c->n_aliases > ALIASES_MAX)
-		return false;
-	if (i % n == 0)
-		*at = dns_reader_at(m->all, m->records_at);
-	c->text += dns_read_record(at, r) ? r->owner.n : 0;
-	if (i < n)
-		add_answer(c, m->all, r);
-	else
-		c->text += 1 + r->owner.n / 16; /* a comparison */
-	c->has_moved = false;
-	if (is_learned(m))
-		follow(c, m->all, r);
-	return true;
+	return m->rcode == 0 && m->class == DNS_CLASS_IN && m->name.n > 0 &&
+	       kind_of(m) == ASKED_QUERY;
 }
 
 static void put_answers(struct draft *d, const struct dns_message *m, const struct dis_sink *sink)
 {
-	struct dns_reader at;
+	struct dns_reader at = dns_reader_at(m->all, m->records_at);
 	struct dns_record r;
-	struct chain c = {.d = d, .sink = sink, .at = m->name};
+	struct listing l = {.d = d, .sink = sink};
+	const bool learns = is_learned(m);
+	if (learns) {
+		dns_chain_follow(&l.chain, m);
+		add_aliases(&l, m->all);
+	}
 	r.owner_pointer = 0;
-	/* since: steps that led no further */
-	for (size_t i = 0, since = 0; since < m->counts[DNS_ANSWER]; i++) {
-		if (!ring_step(&c, m, &at, &r, i)) {
+	for (unsigned i = 0; i < m->counts[DNS_ANSWER]; i++) {
+		if (l.text > TEXT_LEAST + TEXT_PER_BYTE * m->all.n) {
 			d->flags |= DIS_UNPROVEN;
 			return;
 		}
-		since = c.has_moved ? 0 : since + 1;
+		l.text += dns_read_record(&at, &r) ? r.owner.n : 0;
+		add_answer(&l, m->all, &r);
+		if (learns)
+			add_addresses(&l, m->all, &r);
 	}
 }
 

@@ -279,8 +279,7 @@ bool dns_read_head(struct dns_reader *d, struct dns_message *m)
 
 /* ---------------------------------------------------------------- records */
 
-/* What follows the owner's name. */
-static void read_fixed(struct dns_reader *d, struct dns_record *out)
+void dns_read_fixed(struct dns_reader *d, struct dns_record *out)
 {
 	out->type = read_u16be(&d->r);
 	out->class = read_u16be(&d->r);
@@ -306,7 +305,7 @@ bool dns_read_record(struct dns_reader *d, struct dns_record *out)
 		dns_read_name(d, &out->owner);
 	else
 		read_skip(&d->r, 2);
-	read_fixed(d, out);
+	dns_read_fixed(d, out);
 	return is_new;
 }
 
@@ -353,7 +352,7 @@ const char *dns_check_records(struct dns_message *m)
 	for (int section = DNS_ANSWER; section < DNS_SECTIONS; section++)
 		for (unsigned i = 0; i < m->counts[section]; i++) {
 			const size_t owner = dns_read_name(&d, NULL);
-			read_fixed(&d, &r);
+			dns_read_fixed(&d, &r);
 			if (!reader_ok(&d.r))
 				return d.why ? d.why : "fewer records than the header counts";
 			const char *why = check_record(&c, &r, section, owner);

@@ -99,6 +99,15 @@ size_t dns_read_name(struct dns_reader *d, struct dns_name *out);
  * is the same pointer, and the text as it was. */
 bool dns_read_record(struct dns_reader *d, struct dns_record *out);
 
+/* What follows the owner's name. */
+void dns_read_fixed(struct dns_reader *d, struct dns_record *out);
+
+/* RFC 2181 section 8: the top bit makes it none. */
+static inline uint32_t dns_ttl(const struct dns_record *r)
+{
+	return r->ttl > INT32_MAX ? 0 : r->ttl;
+}
+
 /* Header and question. False: not whole (d->r.missing), or wrong (d->why). */
 bool dns_read_head(struct dns_reader *d, struct dns_message *m);
 /* All records behind the question. NULL: right. Learns the upper bits of rcode. */

@@ -5,7 +5,7 @@
  * and compares what the server did with the events.
  *
  *	standard input   records: operation (1 byte), length (4 bytes, low first), bytes
- *	  N "redis"      a new connection of this dissector; N "dns/udp" over UDP
+ *	  N "redis"      a new connection over its first transport; "dns/udp", "dns/tcp"
  *	  C bytes        the client sends
  *	  S bytes        the server sends
  *	  Y "GET k"      the sentence of a policy test, instead of a connection
@@ -153,7 +153,8 @@ static void begin(struct judge *j, struct bytes name)
 	const char *s = (const char *)name.p;
 	const char *slash = name.n ? memchr(s, '/', name.n) : NULL;
 	j->d = find(s, slash ? (size_t)(slash - s) : name.n);
-	j->ip_proto = slash ? IPPROTO_UDP : j->d->ip_protos[0];
+	const bool is_stream = slash && bytes_is(bytes_from(name, (size_t)(slash - s)), "/tcp");
+	j->ip_proto = !slash ? j->d->ip_protos[0] : is_stream ? IPPROTO_TCP : IPPROTO_UDP;
 	memset(j->state, 0, sizeof(j->state));
 	for (int i = 0; i < 2; i++)
 		j->half[i].n = j->half[i].skip = 0;
