@@ -15,7 +15,7 @@ extern const struct dissector ldap_dissector, kerberos_dissector, radius_dissect
 extern const struct dissector sip_dissector, rtsp_dissector, rtcp_dissector;
 extern const struct dissector smb_dissector, tds_dissector, tns_dissector;
 extern const struct dissector ntp_dissector, dhcp_dissector, tftp_dissector, snmp_dissector;
-extern const struct dissector syslog_dissector, mdns_dissector;
+extern const struct dissector syslog_dissector, mdns_dissector, llmnr_dissector;
 extern const struct dissector wireguard_dissector, ike_dissector, bittorrent_dissector;
 
 /* clang-format off */
@@ -59,6 +59,7 @@ const struct dissector *const dissectors[] = {
 	&snmp_dissector,
 	&syslog_dissector,
 	&mdns_dissector,
+	&llmnr_dissector,
 	&wireguard_dissector,
 	&ike_dissector,
 	&bittorrent_dissector,

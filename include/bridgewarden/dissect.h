@@ -149,6 +149,16 @@ struct dis_field {
 	const struct dis_group *groups; /* may be NULL */
 };
 
+/* A multicast service whose bytes are another protocol's, or may be: what proves it is where they
+ * are sent. Datagrams to this port of these groups are shown to this dissector alone, by this feed.
+ * Addresses as struct ip_addr has them: IPv4 behind ::ffff. */
+struct dis_multicast {
+	uint16_t port;
+	uint8_t addr[2][16];
+	struct dis_result (*feed)(void *state, uint8_t ip_proto, enum dis_dir dir, struct bytes in,
+				  const struct dis_sink *sink);
+};
+
 struct dissector {
 	const char *name;     /* in policy: "postgres" */
 	const char *object;   /* in records: "pgsql" */
@@ -166,6 +176,7 @@ struct dissector {
 	 * malformed there. */
 	struct dis_result (*feed)(void *state, uint8_t ip_proto, enum dis_dir dir, struct bytes in,
 				  const struct dis_sink *sink);
+	const struct dis_multicast *group; /* NULL: none; elsewhere `feed` holds */
 	/* Must the next server bytes be shown, for requests to be read rightly? NULL: always. After
 	 * a `false` the engine may stop showing the server's bytes for the rest of the connection.
 	 */

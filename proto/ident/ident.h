@@ -84,27 +84,39 @@ extern const struct dis_field ident_fields[IDENT_N_FIELDS_TLS];
 struct dis_result ident_feed(const struct ident *id, struct ident_state *st, uint8_t ip_proto,
 			     enum dis_dir dir, struct bytes in, const struct dis_sink *sink);
 
-/* NAME_dissector, of the `struct ident` behind it; ..._TLS: of one that has units. */
-#define IDENT_DISSECTOR(...)	 IDENT_DISSECTOR_OF(IDENT_UNIT_MAX, IDENT_N_FIELDS, __VA_ARGS__)
-#define IDENT_DISSECTOR_TLS(...) IDENT_DISSECTOR_OF(TLS_UNIT_MAX, IDENT_N_FIELDS_TLS, __VA_ARGS__)
-#define IDENT_DISSECTOR_OF(unit_max, fields_max, id, first_proto, second_proto, ...)               \
-	static struct dis_result id##_feed(void *state, uint8_t ip_proto, enum dis_dir dir,        \
-					   struct bytes in, const struct dis_sink *sink)           \
+/* A feed called `name`, of the `struct ident` behind it. */
+#define IDENT_FEED(name, ...)                                                                      \
+	static struct dis_result name(void *state, uint8_t ip_proto, enum dis_dir dir,             \
+				      struct bytes in, const struct dis_sink *sink)                \
 	{                                                                                          \
 		static const struct ident this = {__VA_ARGS__};                                    \
 		return ident_feed(&this, state, ip_proto, dir, in, sink);                          \
-	}                                                                                          \
+	}
+
+/* What IDENT_DISSECTOR and its kin set besides. */
+#define IDENT_PLAIN	      .max_unit = IDENT_UNIT_MAX, .n_fields = IDENT_N_FIELDS
+#define IDENT_TLS	      .max_unit = TLS_UNIT_MAX, .n_fields = IDENT_N_FIELDS_TLS
+#define IDENT_MEMBERS(...)    __VA_ARGS__
+
+/* NAME_dissector, of the `struct ident` behind it; ..._TLS: of one that has units; ..._IN_GROUP:
+ * with a `struct dis_multicast`. */
+#define IDENT_DISSECTOR(...)     IDENT_DISSECTOR_OF(IDENT_MEMBERS(IDENT_PLAIN), __VA_ARGS__)
+#define IDENT_DISSECTOR_TLS(...) IDENT_DISSECTOR_OF(IDENT_MEMBERS(IDENT_TLS), __VA_ARGS__)
+#define IDENT_IN_GROUP(id, first_proto, second_proto, its_group, ...)                              \
+	IDENT_DISSECTOR_OF(IDENT_MEMBERS(IDENT_PLAIN, .group = its_group), id, first_proto,        \
+			   second_proto, __VA_ARGS__)
+#define IDENT_DISSECTOR_OF(members, id, first_proto, second_proto, ...)                            \
+	IDENT_FEED(id##_feed, __VA_ARGS__)                                                         \
 	extern const struct dissector id##_dissector;                                              \
 	const struct dissector id##_dissector = {                                                  \
 		.name = #id,                                                                       \
 		.object = #id,                                                                     \
 		.ip_protos = {first_proto, second_proto},                                          \
 		.state_size = sizeof(struct ident_state),                                          \
-		.max_unit = unit_max,                                                              \
 		.is_sealed = true,                                                                 \
 		.fields = ident_fields,                                                            \
-		.n_fields = fields_max,                                                            \
 		.feed = id##_feed,                                                                 \
+		members,                                                                           \
 	}
 
 /* ---- what proofs are made of ---- */

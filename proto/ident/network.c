@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What networks run on: NTP (RFC 5905), DHCP (RFC 2131) and DHCPv6 (RFC 8415), TFTP (RFC 1350),
- * SNMP (RFC 3416, 3412), syslog (RFC 5424, 3164), mDNS (RFC 6762). Over UDP a proof has the whole
- * datagram.
+ * SNMP (RFC 3416, 3412), syslog (RFC 5424, 3164), mDNS (RFC 6762), LLMNR (RFC 4795). Over UDP a
+ * proof has the whole datagram.
  */
 #include "ident/ident.h"
 
@@ -422,7 +422,7 @@ static bool mdns_record(struct reader *r)
 }
 
 /* An answer that nobody asked for, sent to all (section 6): no number, authoritative, no question;
- * a record of it replaces what others remember. Queries are queries of DNS. */
+ * a record of it replaces what others remember. It proves itself wherever it goes. */
 static void mdns_answer(struct reader *r)
 {
 	bool has_flush = false;
@@ -435,6 +435,73 @@ static void mdns_answer(struct reader *r)
 	ident_check(r, has_flush);
 }
 
+static void mdns_question(struct reader *r)
+{
+	mdns_name(r);
+	read_skip(r, 2);
+	ident_check(r, (read_u16be(r) & ~MDNS_FLUSH) >= 1); /* the top bit asks for a letter */
+}
+
+/* Questions and records of these numbers, and nothing behind them. */
+static void mdns_body(struct reader *r, uint32_t n_questions, uint32_t n_records)
+{
+	ident_check(r, n_questions + n_records > 0);
+	for (size_t i = 0; i < n_questions && reader_ok(r); i++)
+		mdns_question(r);
+	for (size_t i = 0; i < n_records && reader_ok(r); i++)
+		(void)mdns_record(r); /* with the bit or without */
+	ident_end(r);
+}
+
+enum {
+	MDNS_FIXED = 0x780f, /* flags: the operation and the code are nought (18.3, 18.11) */
+	LLMNR_FREE = 0x0400, /* flags: only the conflict bit may be set in a query */
+};
+
+/* Sent to mDNS's group: queries, whose bytes are those of DNS, and answers of any kind. */
+static void mdns_to_group(struct reader *r)
+{
+	read_skip(r, 2); /* a number in queries of those that are no full speakers (6.7) */
+	const uint16_t flags = read_u16be(r);
+	ident_check(r, (flags & MDNS_FIXED) == 0);
+	uint32_t counts[4];
+	for (int i = 0; i < 4; i++)
+		counts[i] = ident_u16(r, 0, MDNS_RECORDS_MAX);
+	mdns_body(r, counts[0], counts[1] + counts[2] + counts[3]);
+}
+
+/* Sent to LLMNR's group: queries with one question (RFC 4795, 2.1.1). */
+static void llmnr_to_group(struct reader *r)
+{
+	read_skip(r, 2);
+	ident_check(r, (read_u16be(r) & ~LLMNR_FREE) == 0);
+	(void)ident_u16(r, 1, 1); /* compared: questions */
+	(void)ident_u32(r, 0, 0); /* compared: answers and authorities */
+	mdns_body(r, 1, ident_u16(r, 0, MDNS_RECORDS_MAX));
+}
+
+/* Elsewhere its bytes are those of DNS. */
+static void llmnr_elsewhere(struct reader *r)
+{
+	read_fail(r);
+}
+
+IDENT_FEED(mdns_group_feed, .opener = IDENT_CLIENT, .udp = {mdns_to_group, NULL})
+IDENT_FEED(llmnr_group_feed, .opener = IDENT_CLIENT, .udp = {llmnr_to_group, NULL})
+
+/* clang-format off */
+static const struct dis_multicast mdns_group = {
+	.port = 5353,
+	.addr = {{[10] = 0xff, 0xff, 224, 0, 0, 251}, {0xff, 0x02, [15] = 0xfb}},
+	.feed = mdns_group_feed,
+};
+static const struct dis_multicast llmnr_group = {
+	.port = 5355,
+	.addr = {{[10] = 0xff, 0xff, 224, 0, 0, 252}, {0xff, 0x02, [13] = 1, 0, 3}},
+	.feed = llmnr_group_feed,
+};
+/* clang-format on */
+
 /* ---------------------------------------------------------------- the dissectors */
 
 IDENT_DISSECTOR(ntp, IDENT_UDP, 0, .opener = IDENT_CLIENT, .udp = {ntp_client, ntp_server});
@@ -443,4 +510,6 @@ IDENT_DISSECTOR(tftp, IDENT_UDP, 0, .opener = IDENT_CLIENT, .udp = {tftp_request
 IDENT_DISSECTOR(snmp, IDENT_UDP, 0, .opener = IDENT_CLIENT, .udp = {snmp_datagram, snmp_datagram});
 IDENT_DISSECTOR(syslog, IDENT_UDP, IDENT_TCP, .opener = IDENT_CLIENT, .tcp = {syslog_stream, NULL},
 		.udp = {syslog_message, NULL});
-IDENT_DISSECTOR(mdns, IDENT_UDP, 0, .opener = IDENT_CLIENT, .udp = {mdns_answer, NULL});
+IDENT_IN_GROUP(mdns, IDENT_UDP, 0, &mdns_group, .opener = IDENT_CLIENT, .udp = {mdns_answer, NULL});
+IDENT_IN_GROUP(llmnr, IDENT_UDP, 0, &llmnr_group, .opener = IDENT_CLIENT,
+	       .udp = {llmnr_elsewhere, NULL});

@@ -39,6 +39,32 @@ static void keep_decision(struct flow *f, const struct policy_decision *d)
 	f->rule = d->rule;
 }
 
+/* ---- where it is sent ---- */
+
+static bool is_sent_to(const struct flow *f, const struct dis_multicast *g)
+{
+	return g && f->ip_proto == IPPROTO_UDP && f->port[1] == g->port &&
+	       (memcmp(f->addr[1].b, g->addr[0], sizeof(g->addr[0])) == 0 ||
+		memcmp(f->addr[1].b, g->addr[1], sizeof(g->addr[1])) == 0);
+}
+
+/* Whose group the flow goes to, or POLICY_APP_NONE. */
+static uint8_t group_owner(const struct flow *f)
+{
+	for (uint8_t app = 0; app < n_dissectors && f->ip_proto == IPPROTO_UDP; app++)
+		if (is_sent_to(f, dissectors[app]->group))
+			return app;
+	return POLICY_APP_NONE;
+}
+
+static struct dis_result feed(const struct flow *f, const struct dissector *d, void *state,
+			      unsigned dir, struct bytes in, const struct dis_sink *sink)
+{
+	if (is_sent_to(f, d->group))
+		return d->group->feed(state, f->ip_proto, (enum dis_dir)dir, in, sink);
+	return d->feed(state, f->ip_proto, (enum dis_dir)dir, in, sink);
+}
+
 /* ---- probing: does anybody claim these bytes? ---- */
 
 static void probe_event(void *ctx, const struct dis_event *event)
@@ -61,8 +87,7 @@ static enum probe probe(struct inspect *in, const struct flow *f, const struct d
 	bool claimed = false;
 	const struct dis_sink sink = {.event = probe_event, .edit = probe_edit, .ctx = &claimed};
 	memset(in->probe_state, 0, d->state_size);
-	struct dis_result r =
-		d->feed(in->probe_state, f->ip_proto, (enum dis_dir)dir, slice, &sink);
+	struct dis_result r = feed(f, d, in->probe_state, dir, slice, &sink);
 	if (claimed)
 		return PROBE_CLAIMED;
 	return r.status == DIS_MORE && f->ip_proto == IPPROTO_TCP && r.want <= d->max_unit
@@ -70,9 +95,12 @@ static enum probe probe(struct inspect *in, const struct flow *f, const struct d
 		       : PROBE_NO;
 }
 
-static bool speaks(const struct dissector *d, uint8_t ip_proto)
+/* owner: of the group that the flow goes to. */
+static bool may_speak(const struct flow *f, uint8_t app, uint8_t owner)
 {
-	return d->ip_protos[0] == ip_proto || d->ip_protos[1] == ip_proto;
+	const struct dissector *d = dissectors[app];
+	return (d->ip_protos[0] == f->ip_proto || d->ip_protos[1] == f->ip_proto) &&
+	       (owner == POLICY_APP_NONE || app == owner);
 }
 
 /* Asks each dissector of the set; those that say no leave it. Returns the claimant or
@@ -80,11 +108,12 @@ static bool speaks(const struct dissector *d, uint8_t ip_proto)
 static uint8_t probe_set(struct inspect *in, const struct flow *f, uint64_t *set, unsigned dir,
 			 struct bytes slice)
 {
+	const uint8_t owner = group_owner(f);
 	for (uint8_t app = 0; app < n_dissectors; app++) {
 		uint64_t bit = UINT64_C(1) << app;
 		if (!(*set & bit))
 			continue;
-		enum probe answer = speaks(dissectors[app], f->ip_proto)
+		enum probe answer = may_speak(f, app, owner)
 					    ? probe(in, f, dissectors[app], dir, slice)
 					    : PROBE_NO;
 		if (answer == PROBE_CLAIMED)
@@ -198,7 +227,7 @@ static struct call call_dissector(struct inspect *in, struct flow *f, unsigned d
 	struct call c = {.in = in, .flow = f, .dir = dir};
 	const struct dis_sink sink = {.event = feed_event, .edit = feed_edit, .ctx = &c};
 	void *state = flow_session(in->shard, f);
-	*r = flow_dissector(f)->feed(state, f->ip_proto, (enum dis_dir)dir, slice, &sink);
+	*r = feed(f, flow_dissector(f), state, dir, slice, &sink);
 	return c;
 }
 

@@ -29,6 +29,7 @@
 
 #include "bridgewarden/dissect.h"
 
+enum { DRIVE_GROUP = 0x80 };		/* as ip_proto: UDP, to the dissector's group */
 enum { DRIVE_BYTES_MAX = 1024 * 1024 }; /* of one direction of one conversation */
 
 /* DRIVE_OPEN: nothing was refused; whether bytes still wait is asked with drive_is_waiting(). */
@@ -55,6 +56,7 @@ struct drive_call {
 struct drive {
 	const struct dissector *d;
 	uint8_t ip_proto;
+	bool is_group;	    /* the datagrams go to the dissector's group */
 	bool hides_replies; /* stop showing the server's bytes as soon as the dissector allows it */
 	bool is_hidden, is_claimed;
 	enum drive_end end;
@@ -303,6 +305,13 @@ static inline bool drive_is_same(struct dis_result a, struct dis_result b)
 	       a.skip == b.skip && (a.why == b.why || (a.why && b.why && !strcmp(a.why, b.why)));
 }
 
+static inline struct dis_result drive_feed(const struct drive *v, void *state, struct bytes in,
+					   const struct dis_sink *sink)
+{
+	return v->is_group ? v->d->group->feed(state, v->ip_proto, v->dir, in, sink)
+			   : v->d->feed(state, v->ip_proto, v->dir, in, sink);
+}
+
 /* v as it was before the call that gave r and what the log has from `said` on: the twin must say
  * the same. Its state is another place in memory, so that nothing can hang on an address. */
 static inline void drive_check_twin(struct drive *v, struct drive *twin, struct dis_result r,
@@ -314,7 +323,7 @@ static inline void drive_check_twin(struct drive *v, struct drive *twin, struct 
 	memcpy(state, v->whole, size);
 	twin->log = (struct drive_log){0};
 	drive_say(&twin->log, "%s", "");
-	if (!drive_is_same(r, v->d->feed(state, v->ip_proto, v->dir, in, &sink)))
+	if (!drive_is_same(r, drive_feed(v, state, in, &sink)))
 		drive_fail(v, "what a partial unit left changed the answer");
 	if (strcmp(twin->log.text, v->log.text + said) != 0)
 		drive_fail(v, "what a partial unit left changed the events; without it:\n%s",
@@ -391,7 +400,7 @@ static inline bool drive_step(struct drive *v, enum dis_dir dir)
 	struct drive twin = *v;
 	const struct dis_sink sink = {.event = drive_event, .edit = drive_edit, .ctx = v};
 	const struct bytes in = drive_show(bytes_of(s->buf, s->n));
-	const struct dis_result r = v->d->feed(v->state, v->ip_proto, dir, in, &sink);
+	const struct dis_result r = drive_feed(v, v->state, in, &sink);
 	drive_check(v, r, in);
 	drive_check_twin(v, &twin, r, in, twin.log.n);
 	if (r.status == DIS_DONE)
@@ -415,7 +424,9 @@ static inline bool drive_step(struct drive *v, enum dis_dir dir)
 static inline void drive_init(struct drive *v, const struct dissector *d, uint8_t ip_proto)
 {
 	static uint8_t *map;
-	*v = (struct drive){.d = d, .ip_proto = ip_proto};
+	*v = (struct drive){.d = d, .ip_proto = ip_proto, .is_group = ip_proto == DRIVE_GROUP};
+	if (v->is_group)
+		v->ip_proto = IPPROTO_UDP;
 	if (d->state_size > DIS_STATE_MAX || d->max_unit > DIS_UNIT_MAX || d->max_unit == 0)
 		drive_fail(v, "sizes beyond the contract's");
 	v->state = drive_guarded(&map, d->state_size, 16);

@@ -3,10 +3,9 @@
  * One conversation made of hostile bytes, for the dissector named by FUZZ_DISSECTOR.
  *
  *	input   = control, record...
- *	control : bits 0..6 seed the cuts, bit 7 chooses the second transport if there is one
- *	record  = head, bytes
- *	head    : bit 7 is the direction, 1: to the client; bits 0..6 the length of bytes, where
- *	          127 means that two bytes with the length follow, low byte first
+ *	control : bits 0..6 seed the cuts, bit 7 chooses the second transport if there is one, or
+ *the group record  = head, bytes head    : bit 7 is the direction, 1: to the client; bits 0..6 the
+ *length of bytes, where 127 means that two bytes with the length follow, low byte first
  *
  * A control of 127 makes the rest the sentence of a policy test instead.
  *
@@ -74,7 +73,7 @@ static void run_large(const struct talk *t, struct drive *v)
 			memcpy(joined + n, r->bytes.p, r->bytes.n);
 		n += r->bytes.n;
 		const bool is_last = i + 1 == t->n || t->v[i + 1].dir != r->dir;
-		if (!is_last && t->ip_proto != IPPROTO_UDP)
+		if (!is_last && v->ip_proto != IPPROTO_UDP)
 			continue;
 		if (n)
 			drive_bytes(v, r->dir, bytes_of(joined, n));
@@ -91,7 +90,7 @@ static void run_small(const struct talk *t, struct drive *v)
 		for (size_t at = 0, step; at < r->bytes.n; at += step) {
 			random = random * 1664525u + 1013904223u;
 			step = 1 + (random >> 16) % (r->bytes.n > 2000 ? 600 : 1 + t->seed % 24);
-			step = t->ip_proto == IPPROTO_UDP ? r->bytes.n : step;
+			step = v->ip_proto == IPPROTO_UDP ? r->bytes.n : step;
 			drive_bytes(v, r->dir, bytes_slice(r->bytes, at, step));
 		}
 		end_of_turn(t, v, i);
@@ -130,6 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run_sentence(t.d, bytes_of(data + 1, size - 1));
 		return 0;
 	}
+	if (data[0] & 0x80 && t.d->group)
+		t.ip_proto = DRIVE_GROUP;
 	read_records(&t, reader_of(bytes_of(data + 1, size - 1)));
 
 	drive_init(&large, t.d, t.ip_proto);

@@ -42,7 +42,8 @@ PROTOCOLS = {
     "kerberos": ("kerberos", "Kerberos"), "radius": ("radius", "Radius"), "sip": ("sip", "SIP"), "rtsp": ("rtsp", "RTSP"),
     "rtcp": ("rtcp", "RTCP"), "smb": ("smb smb2 nbss", "SMBv1 SMBv23"), "tds": ("tds", "MsSQL-TDS"),
     "tns": ("tns", "Oracle"), "ntp": ("ntp", "NTP"), "dhcp": ("dhcp dhcpv6", "DHCP DHCPV6"), "tftp": ("tftp", "TFTP"),
-    "snmp": ("snmp", "SNMP"), "syslog": ("syslog", "Syslog"), "mdns": ("mdns", "MDNS"), "wireguard": ("wg", "WireGuard"),
+    "snmp": ("snmp", "SNMP"), "syslog": ("syslog", "Syslog"), "mdns": ("mdns", "MDNS"), "llmnr": ("llmnr", "LLMNR"),
+    "wireguard": ("wg", "WireGuard"),
     "ike": ("isakmp", "IPsec IPSec"), "bittorrent": ("bittorrent bt-dht bt-utp bt-tracker", "BitTorrent"),
 }
 OF_TSHARK = {word: ours for ours, (words, _) in PROTOCOLS.items() for word in words.split()}

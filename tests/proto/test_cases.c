@@ -3,7 +3,8 @@
  * Runs the conversations of tests/proto/cases/NAME*.txt through the dissectors, line by line:
  *
  *   # comment
- *   app dns udp                      the dissector of the cases below; tcp when not given
+ *   app dns udp                      the dissector of the cases below; tcp when not given; group:
+ *                                    UDP to its multicast group
  *   case rejects_blank_before_colon  a case begins; its name is its behaviour
  *   > "GET / HTTP/1.1\r\nHost: a"    bytes to the server; escapes \r \n \t \0 \xHH \\ \"
  *   > repeat 70000 "a" x 0d0a "b"    a line is a row of pieces: "text", x HEX, repeat N PIECE
@@ -182,6 +183,10 @@ static void read_app(struct source *s, const char *p)
 			s->d = dissectors[i];
 	if (!s->d)
 		bad_line(s, "no such dissector");
+	if (s->d->group && takes_word(&p, "group")) {
+		s->ip_proto = DRIVE_GROUP;
+		return;
+	}
 	s->ip_proto = takes_word(&p, "udp") ? IPPROTO_UDP : IPPROTO_TCP;
 	(void)takes_word(&p, "tcp"); /* the default, for those who want to say it */
 	if (*p)

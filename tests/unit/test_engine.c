@@ -1476,6 +1476,47 @@ START_TEST(dns_questions_are_judged_one_by_one)
 }
 END_TEST
 
+static struct rig_packet *ask_at(const char *name, const char *ip, uint16_t port)
+{
+	uint8_t text[300], packet[400];
+	const struct rig_end to = {.ip = ip, .port = port};
+	size_t n = question(text, name);
+	text[2] = 0; /* no recursion */
+	n = rig_udp(packet, &rig_client, &to, bytes_of(text, n));
+	return rig_send_raw(r, bytes_of(packet, n), NULL);
+}
+
+static void use_app(const char *app)
+{
+	static char text[200];
+	(void)snprintf(
+		text, sizeof(text),
+		"version: 1\nrules:\n- {name: r, from: any, to: any, app: %s, allow: true}\n",
+		app); /* it is large enough */
+	rig_use(r, text, NULL);
+}
+
+/* The bytes are the same each time; where they go says what they are. */
+START_TEST(what_goes_to_a_multicast_group_is_its_service)
+{
+	r = rig_new("version: 1\n");
+	use_app("dns");
+	ck_assert(was_accepted(ask_at("a.local", "198.18.0.6", 5353)));
+	ck_assert(was_accepted(ask_at("a.local", "224.0.0.250", 5353)));
+	ck_assert(was_accepted(ask_at("a.local", "224.0.0.251", 53)));
+	ck_assert(was_dropped(ask_at("a.local", "224.0.0.251", 5353)));
+	ck_assert(was_dropped(ask_at("a.local", "224.0.0.252", 5355)));
+	use_app("mdns");
+	ck_assert(was_dropped(ask_at("a.local", "198.18.0.6", 5352)));
+	ck_assert(was_accepted(ask_at("b.local", "224.0.0.251", 5353)));
+	ck_assert(was_dropped(ask_at("a.local", "224.0.0.252", 5355)));
+	use_app("llmnr");
+	ck_assert(was_accepted(ask_at("b.local", "224.0.0.252", 5355)));
+	ck_assert(was_dropped(ask_at("b.local", "224.0.0.251", 5353)));
+	finish();
+}
+END_TEST
+
 /* UDP_SEGMENT: one packet here, several datagrams at the receiver. */
 START_TEST(a_bundle_of_datagrams_is_judged_by_nobody_and_denied)
 {
@@ -1944,6 +1985,7 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("others");
 	tcase_add_test(tc, dns_questions_are_judged_one_by_one);
+	tcase_add_test(tc, what_goes_to_a_multicast_group_is_its_service);
 	tcase_add_test(tc, a_bundle_of_datagrams_is_judged_by_nobody_and_denied);
 	tcase_add_test(tc, a_denied_datagram_flow_is_judged_again_by_a_new_policy);
 	tcase_add_test(tc, echo_is_one_flow_with_its_answer);
