@@ -333,12 +333,14 @@ static void note_asked(struct dns_state *s, const struct dns_message *m)
  * bound on what pointers to long names can. */
 enum { TEXT_LEAST = 8192, TEXT_PER_BYTE = 6 };
 
-/* text: bytes written so far. */
+/* text: bytes written so far. is_on_way: the owner of the record at hand is one of the chain's;
+ * known from the record before where that has the same. */
 struct listing {
 	struct draft *d;
 	const struct dis_sink *sink;
 	struct dns_chain chain;
 	size_t text;
+	bool is_on_way;
 };
 
 static bool has_room(const struct draft *d)
@@ -386,7 +388,7 @@ static void add_addresses(struct listing *l, struct bytes message, const struct 
 {
 	if (r->class != DNS_CLASS_IN || !has_addresses(r->type))
 		return;
-	if (!dns_chain_has(&l->chain, &r->owner)) {
+	if (!l->is_on_way) {
 		l->d->flags |= DIS_UNPROVEN;
 		return;
 	}
@@ -433,7 +435,10 @@ static void put_answers(struct draft *d, const struct dns_message *m, const stru
 			d->flags |= DIS_UNPROVEN;
 			return;
 		}
-		l.text += dns_read_record(&at, &r) ? r.owner.n : 0;
+		if (dns_read_record(&at, &r)) {
+			l.text += r.owner.n;
+			l.is_on_way = learns && dns_chain_has(&l.chain, &r.owner);
+		}
 		add_answer(&l, m->all, &r);
 		if (learns)
 			add_addresses(&l, m->all, &r);
