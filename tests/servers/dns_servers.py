@@ -9,7 +9,7 @@ Answers: mutated answers that the dissector lets through are read by dnspython a
 these give for the name must be among those that the dissector listed.
 
 In a network namespace of its own, where all of 198.18.0.0/15 is here: each question has its own source address, by which the
-logs name it. Prints `scorecard S7d tried=N failed=M`; exit status 1 when one failed, 77 when a server is missing.
+logs name it. Prints `scorecard S7-dns tried=N failed=M`; exit status 1 when one failed, 77 when a server is missing.
 """
 import argparse
 import ctypes
@@ -623,7 +623,7 @@ def run(options):
     if any(t.logged == 0 for t in tallies[1:]):
         failed += 1
         print("FAILED: a server that took no question")
-    print(f"scorecard S7d tried={tried} failed={failed}")
+    print(f"scorecard S7-dns tried={tried} failed={failed}")
     return 1 if failed else 0
 
 
