@@ -79,7 +79,7 @@ kill -TERM "$ASKING"
 lab_must_wait 10 "the end of the load" lab_gone "$ASKING"
 sleep 1.5 # the last records
 # What traffic needs for the first time has been taken by now; what grows from here on, reloads make grow.
-reloads 20 0
+reloads "$RELOADS" 0
 ENGINE_OWN=$(own "$ENGINE") ENGINE_HOLDS=$(holds "$ENGINE")
 CONTROL_OWN=$(own "$LAB_BW") CONTROL_HOLDS=$(holds "$LAB_BW")
 reloads "$RELOADS" 0
