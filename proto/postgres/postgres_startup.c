@@ -18,7 +18,8 @@ enum {
 	CODE_VERSION_3 = 3 << 16,
 	CODE_GREASE = (3 << 16) + 9999, /* libpq tries whether servers negotiate */
 	MINOR_MAX = 2,
-	HEAD = 8, /* length, code */
+	HEAD = 8,	      /* length, code */
+	CLAIM_MIN = HEAD + 1, /* see check_start() */
 	CANCEL_MIN = 12,
 	CANCEL_MAX = 12 + 256, /* the key of protocol 3.2 */
 };
@@ -46,7 +47,13 @@ static const char *check_start(struct bytes in)
 		return n == HEAD ? NULL : "a request for encryption of another length";
 	if (code == CODE_CANCEL)
 		return n >= CANCEL_MIN && n <= CANCEL_MAX ? NULL : "a cancellation without its key";
-	return is_version(code) ? NULL : "no version of the protocol";
+	if (!is_version(code))
+		return "no version of the protocol";
+	/* A name begins here. Kafka's Metadata request is the same until now, but goes on with a
+	 * number that is zero, or small. */
+	return n < CLAIM_MIN || (in.n >= CLAIM_MIN && in.p[HEAD] == '\0')
+		       ? "a startup packet without parameters"
+		       : NULL;
 }
 
 static void claim(struct postgres_state *st, const struct dis_sink *sink)
@@ -254,6 +261,8 @@ struct dis_result postgres_startup(struct postgres_state *st, struct bytes in,
 	const uint32_t n = read_u32be(&r), code = read_u32be(&r);
 	if (code == CODE_TLS || code == CODE_GSS)
 		return ask(st, code == CODE_TLS, sink);
+	if (in.n < CLAIM_MIN)
+		return postgres_more(CLAIM_MIN);
 	if (in.n < n) {
 		claim(st, sink);
 		return postgres_more(n);
