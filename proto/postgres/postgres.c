@@ -83,7 +83,7 @@ static size_t refuse(const void *state, uint8_t ip_proto, struct bytes unit, str
 	(void)unit;	/* the state says what it was */
 	const bool is_login = st->phase == PHASE_LOGIN && st->last == LAST_LOGIN;
 	const bool is_request =
-		st->phase == PHASE_OPEN && st->last == LAST_REQUEST && st->is_refusable;
+		st->phase == PHASE_OPEN && st->last == LAST_REQUEST && st->order.is_refusable;
 	if (!is_login && !is_request)
 		return 0;
 	why = bytes_slice(why, 0, DIS_WHY_MAX);

@@ -92,6 +92,7 @@ void postgres_begin_request(struct postgres_draft *d, const struct postgres_stat
 {
 	d->n = d->qualified.n = 0;
 	d->flags = 0;
+	d->has_bare = false;
 	postgres_put_word(d, F_COMMAND, command);
 	postgres_put_word(d, F_VERB, pgsql_verb_words[verb]);
 	postgres_put_text(d, F_USER, postgres_name_of(&st->user));
@@ -113,8 +114,14 @@ void postgres_emit(const struct dis_sink *sink, enum dis_kind kind, const struct
 
 /* ---------------------------------------------------------------- schemas and tables */
 
-/* Every relation of pg_catalog, which is searched first, begins so. */
-static bool is_of_catalog(struct bytes name)
+/* That schema is searched first, unless a path names it behind another. */
+static bool is_of_catalog(const struct postgres_state *st, struct bytes name)
+{
+	return !st->is_catalog_late && !st->is_path_lost && postgres_is_catalog(name);
+}
+
+/* It may be there, or anywhere. */
+static bool may_be_of_catalog(struct bytes name)
 {
 	return name.n > 3 && bytes_is(bytes_slice(name, 0, 3), "pg_");
 }
@@ -129,13 +136,16 @@ static void put_schema(struct postgres_draft *d, struct bytes schema)
 static void put_searched(struct postgres_draft *d, const struct postgres_state *st,
 			 struct bytes name)
 {
-	if (is_of_catalog(name)) {
+	d->has_bare = true;
+	if (is_of_catalog(st, name)) {
 		put_schema(d, bytes_str("pg_catalog"));
 		return;
 	}
 	if (st->is_path_lost)
 		d->flags |= DIS_UNPROVEN;
 	put_schema(d, bytes_str("public"));
+	if (may_be_of_catalog(name))
+		put_schema(d, bytes_str("pg_catalog"));
 	for (size_t i = 0; i < st->n_paths; i++)
 		put_schema(d, postgres_name_of(&st->paths[i]));
 }
@@ -157,11 +167,13 @@ static void put_table(struct postgres_draft *d, struct bytes schema, struct byte
 
 static void put_bare(struct postgres_draft *d, const struct postgres_state *st, struct bytes name)
 {
-	if (is_of_catalog(name)) {
+	if (is_of_catalog(st, name)) {
 		put_table(d, bytes_str("pg_catalog"), name);
 		return;
 	}
 	put_table(d, bytes_str("public"), name);
+	if (may_be_of_catalog(name))
+		put_table(d, bytes_str("pg_catalog"), name);
 	for (size_t i = 0; i < st->n_paths; i++)
 		put_table(d, postgres_name_of(&st->paths[i]), name);
 }

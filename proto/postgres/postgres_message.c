@@ -13,38 +13,6 @@ enum {
 	OUTSTANDING_MAX = 60000,
 };
 
-/* ---------------------------------------------------------------- what waits for a reply */
-
-void postgres_note_unit(struct postgres_state *st, enum postgres_last last)
-{
-	st->last = (uint8_t)last;
-	st->is_refusable = st->n_outstanding == 0 && st->n_executed == 0 && !st->is_order_lost &&
-			   !st->is_copying_in;
-}
-
-bool postgres_end_segment(struct postgres_state *st)
-{
-	if (st->n_outstanding == OUTSTANDING_MAX)
-		return false;
-	postgres_note_unit(st, LAST_REQUEST);
-	if (st->is_segment_open)
-		st->is_order_lost = 1; /* after an error the server skips this query silently */
-	st->n_outstanding++;
-	st->segment++;
-	st->n_parsed = st->n_executed = st->is_segment_open = 0;
-	return true;
-}
-
-/* While the client copies in, the server takes no notice of Sync; one that it got before it said
- * so was lost as well: see postgres_reply.c. */
-static bool sync(struct postgres_state *st)
-{
-	if (st->is_copying_in)
-		return true;
-	st->is_segment_open = 0;
-	return postgres_end_segment(st);
-}
-
 /* ---------------------------------------------------------------- one message */
 
 /* A message without a body that matters: its least and most length behind the length itself. */
@@ -100,8 +68,25 @@ static const char *on_bind(struct postgres_state *st, struct bytes body)
 	struct bytes portal, statement;
 	if (!read_name(&r, &portal) || !read_name(&r, &statement))
 		return "a name that the server would cut";
-	postgres_bind(&st->prepared, portal, statement);
+	postgres_bind(st, portal, statement, postgres_step(st));
 	return NULL;
+}
+
+static void follow(struct postgres_state *st, unsigned effects, enum pgsql_verb verb,
+		   bool is_unproven)
+{
+	if (is_unproven || (effects & PGSQL_LOSES_LEXING))
+		st->is_lexing_unsure = 1;
+	if (effects & PGSQL_SETS_ENCODING)
+		st->is_utf8_unsure = 1;
+	if (effects & PGSQL_LOSES_PATH)
+		st->is_path_lost = 1;
+	if (effects & PGSQL_FORGETS_ALL)
+		postgres_prepared_clear(&st->prepared);
+	if (verb == PGSQL_DECLARE)
+		postgres_portals_clear(&st->prepared);
+	if (verb == PGSQL_COPY_IN)
+		postgres_copy_in(st, true);
 }
 
 static const char *on_execute(struct postgres_state *st, struct bytes body,
@@ -112,18 +97,13 @@ static const char *on_execute(struct postgres_state *st, struct bytes body,
 	if (!read_name(&r, &portal) || reader_left(&r) != 4)
 		return "an Execute that does not end where it should";
 	struct postgres_draft d;
-	const unsigned effects = postgres_execute(st, &d, portal);
+	enum pgsql_verb verb;
+	const unsigned effects = postgres_execute(st, &d, portal, &verb);
 	postgres_emit(sink, DIS_REQUEST, &d);
-	if ((d.flags & DIS_UNPROVEN) || (effects & PGSQL_LOSES_LEXING))
-		st->is_lexing_unsure = 1;
-	if (effects & PGSQL_SETS_ENCODING)
-		st->is_utf8_unsure = 1;
-	if (effects & PGSQL_LOSES_PATH)
-		st->is_path_lost = 1;
-	if (effects & PGSQL_FORGETS_ALL)
-		postgres_prepared_clear(&st->prepared);
+	follow(st, effects, verb, d.flags & DIS_UNPROVEN);
 	postgres_note_unit(st, LAST_REQUEST);
-	st->n_executed += st->n_executed < UINT8_MAX;
+	postgres_open_segment(st);
+	st->order.n_executed += st->order.n_executed < UINT8_MAX;
 	return NULL;
 }
 
@@ -134,6 +114,8 @@ static const char *on_named(struct postgres_state *st, const struct shape *shape
 	struct bytes name;
 	if (!read_name(&r, &name) || reader_left(&r) || (what != 'S' && what != 'P'))
 		return "a message that names neither a statement nor a portal";
+	if (shape->kind == SHAPE_CLOSE)
+		(void)postgres_step(st); /* nothing is kept that its answer confirms */
 	if (shape->kind == SHAPE_CLOSE && what == 'S')
 		postgres_prepared_close(&st->prepared, name);
 	if (shape->kind == SHAPE_CLOSE && what == 'P')
@@ -142,14 +124,14 @@ static const char *on_named(struct postgres_state *st, const struct shape *shape
 }
 
 /* The oldest way to run a function, by its number. */
-static bool call(struct postgres_state *st, const struct dis_sink *sink)
+static void call(struct postgres_state *st, const struct dis_sink *sink)
 {
 	struct postgres_draft d;
 	postgres_begin_request(&d, st, "function_call", PGSQL_FUNCTION_CALL);
 	d.flags |= DIS_UNPROVEN;
 	postgres_emit(sink, DIS_REQUEST, &d);
-	st->is_lexing_unsure = 1;
-	return postgres_end_segment(st);
+	follow(st, 0, PGSQL_FUNCTION_CALL, true);
+	postgres_end_segment(st);
 }
 
 static const char *judge(struct postgres_state *st, const struct shape *shape, struct bytes body,
@@ -157,29 +139,29 @@ static const char *judge(struct postgres_state *st, const struct shape *shape, s
 {
 	switch (shape->kind) {
 	case SHAPE_BIND:
-		st->is_segment_open = 1;
 		return on_bind(st, body);
 	case SHAPE_EXECUTE:
-		st->is_segment_open = 1;
 		return on_execute(st, body, sink);
 	case SHAPE_DESCRIBE:
 	case SHAPE_CLOSE:
-		st->is_segment_open = 1;
+		postgres_open_segment(st);
 		return on_named(st, shape, body);
 	case SHAPE_SYNC:
-		(void)sync(st); /* there was room: see other_message() */
+		postgres_sync(st);
 		break;
 	case SHAPE_CALL:
-		(void)call(st, sink); /* likewise */
+		call(st, sink);
 		return NULL;
 	case SHAPE_TERMINATE:
 		st->phase = PHASE_CLOSED;
 		break;
 	case SHAPE_COPY_END:
-		st->is_copying_in = 0;
+		postgres_copy_end(st);
+		break;
+	case SHAPE_DATA:
+		postgres_copy_fed(st);
 		break;
 	case SHAPE_FLUSH:
-	case SHAPE_DATA:
 		break;
 	}
 	if (shape->kind != SHAPE_FLUSH)
@@ -195,8 +177,6 @@ static struct dis_result other_message(struct postgres_state *st, struct bytes i
 	const size_t seen = n < shape->seen ? n : shape->seen;
 	if (in.n < POSTGRES_HEADER + seen)
 		return postgres_more(POSTGRES_HEADER + seen);
-	if (st->n_outstanding == OUTSTANDING_MAX)
-		return postgres_fail(DIS_LIMIT, "too many messages before their replies");
 	const char *why = judge(st, shape, bytes_slice(in, POSTGRES_HEADER, seen), sink);
 	if (why)
 		return postgres_malformed(why);
@@ -219,6 +199,13 @@ static struct dis_result password(struct postgres_state *st, uint8_t type, uint3
 	return postgres_done(POSTGRES_HEADER, n);
 }
 
+/* Older servers take any other message for a part of COPY that is in error, and forget it. */
+static bool is_of_copy(uint8_t type)
+{
+	static const char known[] = "dcfHSX";
+	return type && memchr(known, type, sizeof(known) - 1);
+}
+
 struct dis_result postgres_message(struct postgres_state *st, struct bytes in,
 				   const struct dis_sink *sink)
 {
@@ -231,6 +218,10 @@ struct dis_result postgres_message(struct postgres_state *st, struct bytes in,
 		return postgres_malformed("a message of a length that it never has");
 	if (st->phase == PHASE_LOGIN)
 		return password(st, type, length - 4);
+	if (st->order.n_outstanding == OUTSTANDING_MAX)
+		return postgres_fail(DIS_LIMIT, "too many messages before their replies");
+	if (st->order.n_copies && !is_of_copy(type))
+		return postgres_malformed("a message while data are copied in");
 	if (type == 'Q' || type == 'P')
 		return postgres_statement_begin(st, in, sink);
 	const struct shape *shape = shape_of(type);

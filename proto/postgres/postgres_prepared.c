@@ -41,13 +41,20 @@ static bool is_class(const struct postgres_prepared *p, const struct postgres_cl
 		     const struct postgres_class *b, const uint8_t *summary)
 {
 	return a->n_users && a->verb == b->verb && a->effects == b->effects &&
-	       a->is_unproven == b->is_unproven &&
+	       a->is_unproven == b->is_unproven && a->n_paths == b->n_paths &&
 	       bytes_equal(bytes_of(p->summary + a->at, a->n), bytes_of(summary, b->n));
 }
 
-unsigned postgres_class_of(struct postgres_prepared *p, const struct postgres_draft *d,
+/* Where bare names are searched: what adds to it changes the number. */
+static uint8_t paths_now(const struct postgres_state *st)
+{
+	return (uint8_t)(st->n_paths | st->is_catalog_late << 4 | st->is_path_lost << 5);
+}
+
+unsigned postgres_class_of(struct postgres_state *st, const struct postgres_draft *d,
 			   enum pgsql_verb verb, unsigned effects)
 {
+	struct postgres_prepared *p = &st->prepared;
 	uint8_t summary[POSTGRES_SUMMARY_MAX];
 	const size_t n = summarise(d, summary, sizeof(summary));
 	if (n > sizeof(summary))
@@ -55,7 +62,8 @@ unsigned postgres_class_of(struct postgres_prepared *p, const struct postgres_dr
 	struct postgres_class c = {.n = (uint16_t)n,
 				   .verb = (uint8_t)verb,
 				   .effects = (uint8_t)effects,
-				   .is_unproven = (d->flags & DIS_UNPROVEN) != 0};
+				   .is_unproven = (d->flags & DIS_UNPROVEN) != 0,
+				   .n_paths = d->has_bare ? paths_now(st) : POSTGRES_NO_BARE};
 	unsigned free = POSTGRES_NO_CLASS;
 	for (unsigned i = 0; i < POSTGRES_CLASSES_MAX; i++) {
 		if (is_class(p, &p->classes[i], &c, summary))
@@ -103,6 +111,12 @@ static void keep_in(struct postgres_prepared *p, uint8_t *kept, unsigned class)
 	use_class(p, class); /* first: it may be the same */
 	drop_class(p, class_in(*kept));
 	*kept = (uint8_t)(class == POSTGRES_NO_CLASS ? 0 : class + 1);
+}
+
+static void drop_portal(struct postgres_prepared *p, struct postgres_portal *portal)
+{
+	drop_class(p, portal->class);
+	*portal = (struct postgres_portal){0};
 }
 
 /* ---------------------------------------------------------------- names of statements */
@@ -185,8 +199,7 @@ static void drop(struct postgres_prepared *p, struct postgres_statement *s)
 	*s = (struct postgres_statement){0};
 }
 
-static void add(struct postgres_prepared *p, struct bytes name, unsigned class, uint8_t segment,
-		uint8_t order)
+static bool add(struct postgres_prepared *p, struct bytes name, struct postgres_statement s)
 {
 	const struct packed k = pack(name);
 	size_t i = 0;
@@ -195,35 +208,42 @@ static void add(struct postgres_prepared *p, struct bytes name, unsigned class, 
 	const unsigned template =
 		i < POSTGRES_STATEMENTS_MAX ? add_template(p, &k) : (unsigned)SLOT_NONE;
 	if (template == SLOT_NONE)
-		return;
+		return false;
 	p->templates[template].n_users++;
-	use_class(p, class);
-	p->statements[i] = (struct postgres_statement){.number = k.number,
-						       .template = (uint8_t)(template + 1),
-						       .class = (uint8_t) class,
-						       .segment = segment,
-						       .order = order};
+	use_class(p, s.class);
+	s.number = k.number;
+	s.template = (uint8_t)(template + 1);
+	p->statements[i] = s;
+	return true;
 }
 
 /* ---------------------------------------------------------------- Parse, Close */
 
-void postgres_prepared_add(struct postgres_state *st, struct bytes name, unsigned class)
+/* A second Parse of a name fails: the server has the first text, unless a Close of it, or that
+ * first Parse, is skipped or fails. So the name is not known any more. */
+void postgres_prepared_add(struct postgres_state *st, struct bytes name, unsigned class,
+			   uint8_t order)
 {
 	struct postgres_prepared *p = &st->prepared;
 	if (name.n == 0) {
 		keep_in(p, &p->unnamed, class);
-		p->unnamed_segment = st->segment;
-		p->unnamed_order = st->n_parsed;
+		p->unnamed_segment = st->order.segment;
+		p->unnamed_order = order;
 		return;
 	}
+	use_class(p, class); /* first: the old one may be its only user */
 	struct postgres_statement *old = find(p, name);
-	if (!old) {
-		if (class != POSTGRES_NO_CLASS)
-			add(p, name, class, st->segment, st->n_parsed);
-		return;
-	}
-	drop_class(p, old->class); /* which of the two the server keeps is not known */
-	old->class = POSTGRES_NO_CLASS;
+	const bool is_alone = !old && !p->is_closing && !p->are_names_lost;
+	if (old)
+		drop(p, old);
+	if (old || class == POSTGRES_NO_CLASS ||
+	    !add(p, name,
+		 (struct postgres_statement){.class = class & 0x7f,
+					     .is_alone = is_alone,
+					     .segment = st->order.segment,
+					     .order = order}))
+		p->are_names_lost = 1;
+	drop_class(p, class);
 }
 
 void postgres_prepared_close(struct postgres_prepared *p, struct bytes name)
@@ -233,6 +253,7 @@ void postgres_prepared_close(struct postgres_prepared *p, struct bytes name)
 		return;
 	}
 	struct postgres_statement *s = find(p, name);
+	p->is_closing = 1;
 	if (s)
 		drop(p, s);
 }
@@ -240,30 +261,80 @@ void postgres_prepared_close(struct postgres_prepared *p, struct bytes name)
 void postgres_prepared_clear(struct postgres_prepared *p)
 {
 	memset(p, 0, sizeof(*p));
+	p->are_names_lost = 1;
+}
+
+/* ---------------------------------------------------------------- confirmed or not */
+
+/* What an error of the server says of one message: an order that saturated says nothing. */
+static bool is_refused(const struct postgres_order *o, uint8_t segment, uint8_t order)
+{
+	return order && segment == o->segment_replied &&
+	       (order > o->n_steps_replied || order == UINT8_MAX);
+}
+
+static bool is_unsettled(const struct postgres_order *o, uint8_t segment, uint8_t order)
+{
+	(void)o;
+	(void)segment;
+	return order;
+}
+
+static void forget(struct postgres_state *st,
+		   bool (*is_wrong)(const struct postgres_order *o, uint8_t segment, uint8_t order))
+{
+	struct postgres_prepared *p = &st->prepared;
+	const struct postgres_order *o = &st->order;
+	for (size_t i = 0; i < POSTGRES_STATEMENTS_MAX; i++) {
+		struct postgres_statement *s = &p->statements[i];
+		if (!s->template || !is_wrong(o, s->segment, s->order))
+			continue;
+		p->are_names_lost |= !s->is_alone;
+		drop(p, s);
+	}
+	for (size_t i = 0; i < POSTGRES_PORTALS_MAX; i++) {
+		const struct postgres_portal *portal = &p->portals[i];
+		if (portal->n && is_wrong(o, portal->segment, portal->order))
+			drop_portal(p, &p->portals[i]);
+	}
+	if (is_wrong(o, p->unnamed_segment, p->unnamed_order))
+		keep_in(p, &p->unnamed, POSTGRES_NO_CLASS);
+	if (is_wrong(o, p->portal_segment, p->portal_order))
+		keep_in(p, &p->unnamed_portal, POSTGRES_NO_CLASS);
 }
 
 void postgres_prepared_failed(struct postgres_state *st)
 {
 	struct postgres_prepared *p = &st->prepared;
-	for (size_t i = 0; i < POSTGRES_STATEMENTS_MAX; i++) {
-		struct postgres_statement *s = &p->statements[i];
-		if (s->template && s->segment == st->segment_replied &&
-		    s->order > st->n_parse_replied)
-			drop(p, s);
-	}
-	if (p->unnamed && p->unnamed_segment == st->segment_replied &&
-	    p->unnamed_order > st->n_parse_replied)
-		keep_in(p, &p->unnamed, POSTGRES_NO_CLASS);
+	p->are_names_lost |= p->is_closing; /* perhaps it was not done */
+	forget(st, is_refused);
 }
 
-void postgres_prepared_settled(struct postgres_state *st)
+void postgres_prepared_doubted(struct postgres_state *st)
+{
+	st->prepared.are_names_lost = 1;
+	forget(st, is_unsettled);
+}
+
+void postgres_prepared_settled(struct postgres_state *st, uint8_t segment)
 {
 	struct postgres_prepared *p = &st->prepared;
 	for (size_t i = 0; i < POSTGRES_STATEMENTS_MAX; i++)
-		if (p->statements[i].segment == st->segment_replied)
+		if (p->statements[i].segment == segment)
 			p->statements[i].order = 0;
-	if (p->unnamed_segment == st->segment_replied)
+	for (size_t i = 0; i < POSTGRES_PORTALS_MAX; i++)
+		if (p->portals[i].segment == segment)
+			p->portals[i].order = 0;
+	if (p->unnamed_segment == segment)
 		p->unnamed_order = 0;
+	if (p->portal_segment == segment)
+		p->portal_order = 0;
+}
+
+/* May a message of the segment at hand build on what that message made? */
+static bool can_build(const struct postgres_state *st, uint8_t segment, uint8_t order)
+{
+	return order == 0 || segment == st->order.segment;
 }
 
 /* ---------------------------------------------------------------- portals */
@@ -277,8 +348,10 @@ static struct postgres_portal *find_portal(struct postgres_prepared *p, struct b
 	return NULL;
 }
 
-static void bind_named(struct postgres_prepared *p, struct bytes portal, unsigned class)
+static void bind_named(struct postgres_state *st, struct bytes portal, unsigned class,
+		       uint8_t order)
 {
+	struct postgres_prepared *p = &st->prepared;
 	size_t i = 0;
 	postgres_portal_close(p, portal);
 	while (i < POSTGRES_PORTALS_MAX && p->portals[i].n)
@@ -286,22 +359,36 @@ static void bind_named(struct postgres_prepared *p, struct bytes portal, unsigne
 	if (i == POSTGRES_PORTALS_MAX || portal.n > POSTGRES_PORTAL_MAX)
 		return;
 	use_class(p, class);
-	p->portals[i].n = (uint8_t)portal.n;
-	p->portals[i].class = (uint8_t) class;
+	p->portals[i] = (struct postgres_portal){.n = (uint8_t)portal.n,
+						 .class = (uint8_t) class,
+						 .segment = st->order.segment,
+						 .order = order};
 	memcpy(p->portals[i].text, portal.p, portal.n);
 }
 
-void postgres_bind(struct postgres_prepared *p, struct bytes portal, struct bytes statement)
+static unsigned class_named(struct postgres_state *st, struct bytes statement)
 {
-	unsigned class = class_in(p->unnamed);
-	if (statement.n) {
-		const struct postgres_statement *s = find(p, statement);
-		class = s ? s->class : POSTGRES_NO_CLASS;
+	struct postgres_prepared *p = &st->prepared;
+	if (statement.n == 0)
+		return can_build(st, p->unnamed_segment, p->unnamed_order) ? class_in(p->unnamed)
+									   : POSTGRES_NO_CLASS;
+	const struct postgres_statement *s = find(p, statement);
+	return s && (s->is_alone || can_build(st, s->segment, s->order)) ? s->class
+									 : POSTGRES_NO_CLASS;
+}
+
+void postgres_bind(struct postgres_state *st, struct bytes portal, struct bytes statement,
+		   uint8_t order)
+{
+	struct postgres_prepared *p = &st->prepared;
+	const unsigned class = st->order.is_lost ? POSTGRES_NO_CLASS : class_named(st, statement);
+	if (portal.n) {
+		bind_named(st, portal, class, order);
+		return;
 	}
-	if (portal.n == 0)
-		keep_in(p, &p->unnamed_portal, class);
-	else
-		bind_named(p, portal, class);
+	keep_in(p, &p->unnamed_portal, class);
+	p->portal_segment = st->order.segment;
+	p->portal_order = order;
 }
 
 void postgres_portal_close(struct postgres_prepared *p, struct bytes portal)
@@ -311,10 +398,15 @@ void postgres_portal_close(struct postgres_prepared *p, struct bytes portal)
 		return;
 	}
 	struct postgres_portal *old = find_portal(p, portal);
-	if (!old)
-		return;
-	drop_class(p, old->class);
-	*old = (struct postgres_portal){0};
+	if (old)
+		drop_portal(p, old);
+}
+
+void postgres_portals_clear(struct postgres_prepared *p)
+{
+	for (size_t i = 0; i < POSTGRES_PORTALS_MAX; i++)
+		if (p->portals[i].n)
+			drop_portal(p, &p->portals[i]);
 }
 
 /* ---------------------------------------------------------------- Execute */
@@ -331,21 +423,31 @@ static void put_summary(struct postgres_draft *d, struct bytes summary)
 	}
 }
 
-unsigned postgres_execute(const struct postgres_state *st, struct postgres_draft *d,
-			  struct bytes portal)
+static unsigned class_of_portal(const struct postgres_state *st, struct bytes portal)
 {
 	const struct postgres_prepared *p = &st->prepared;
-	unsigned class = class_in(p->unnamed_portal);
-	if (portal.n) {
-		class = POSTGRES_NO_CLASS;
-		for (size_t i = 0; i < POSTGRES_PORTALS_MAX; i++)
-			if (p->portals[i].n &&
-			    bytes_equal(portal, bytes_of(p->portals[i].text, p->portals[i].n)))
-				class = p->portals[i].class;
+	if (portal.n == 0)
+		return can_build(st, p->portal_segment, p->portal_order)
+			       ? class_in(p->unnamed_portal)
+			       : POSTGRES_NO_CLASS;
+	for (size_t i = 0; i < POSTGRES_PORTALS_MAX; i++) {
+		const struct postgres_portal *at = &p->portals[i];
+		if (at->n && bytes_equal(portal, bytes_of(at->text, at->n)))
+			return can_build(st, at->segment, at->order) ? at->class
+								     : POSTGRES_NO_CLASS;
 	}
+	return POSTGRES_NO_CLASS;
+}
+
+unsigned postgres_execute(const struct postgres_state *st, struct postgres_draft *d,
+			  struct bytes portal, enum pgsql_verb *verb)
+{
+	const struct postgres_prepared *p = &st->prepared;
+	const unsigned class = class_of_portal(st, portal);
 	const struct postgres_class *c = class < POSTGRES_CLASSES_MAX ? &p->classes[class] : NULL;
-	postgres_begin_request(d, st, "execute", c ? (enum pgsql_verb)c->verb : PGSQL_UNKNOWN);
-	if (!c || c->is_unproven)
+	*verb = c ? (enum pgsql_verb)c->verb : PGSQL_UNKNOWN;
+	postgres_begin_request(d, st, "execute", *verb);
+	if (!c || c->is_unproven || (c->n_paths != POSTGRES_NO_BARE && c->n_paths != paths_now(st)))
 		d->flags |= DIS_UNPROVEN;
 	if (!c)
 		return PGSQL_LOSES_PATH | PGSQL_FORGETS_ALL;

@@ -8,7 +8,7 @@
 #include "postgres/postgres_state.h"
 
 enum {
-	SEEN_MAX = 512, /* bytes of a message that are ever looked at */
+	SEEN_MAX = 1024, /* bytes of a message that are ever looked at */
 	AUTH_OK = 0,
 	AUTH_CLEARTEXT = 3,
 	AUTH_MD5 = 5,
@@ -55,17 +55,21 @@ static const char *on_parameter(struct postgres_state *st, struct bytes body)
 	const struct bytes value = read_until(&r, '\0');
 	if (!reader_ok(&r))
 		return body.n < SEEN_MAX ? "a parameter that does not end where it should" : NULL;
+	const uint8_t was_utf8 = st->is_utf8, was_escaping = st->is_escaping;
 	if (bytes_is(name, "client_encoding")) {
 		st->is_utf8 = pgsql_is_utf8(value);
 		st->is_encoding_unsafe = pgsql_is_unsafe_encoding(value);
 	} else if (bytes_is(name, "standard_conforming_strings")) {
 		st->is_escaping = !bytes_is(value, "on");
 	}
+	if (st->phase != PHASE_LOGIN)
+		st->is_lexing_varied |= st->is_utf8 != was_utf8 || st->is_encoding_unsafe ||
+					st->is_escaping != was_escaping;
 	return NULL;
 }
 
-/* The code: five letters and digits behind the field C. */
-static struct bytes code_of(struct bytes body)
+/* https://www.postgresql.org/docs/current/protocol-error-fields.html */
+static struct bytes error_field(struct bytes body, uint8_t wanted)
 {
 	struct reader r = reader_of(body);
 	for (;;) {
@@ -73,8 +77,8 @@ static struct bytes code_of(struct bytes body)
 		const struct bytes text = read_until(&r, '\0');
 		if (!reader_ok(&r) || field == '\0')
 			return (struct bytes){0};
-		if (field == 'C')
-			return bytes_slice(text, 0, 5);
+		if (field == wanted)
+			return text;
 	}
 }
 
@@ -82,14 +86,13 @@ static void on_error(struct postgres_state *st, struct bytes body, const struct 
 {
 	struct postgres_draft d = {.n = 0};
 	postgres_put_word(&d, F_STATUS, "error");
-	postgres_put_text(&d, F_ERROR, code_of(body));
+	postgres_put_text(&d, F_ERROR, bytes_slice(error_field(body, 'C'), 0, 5));
 	postgres_emit(sink, DIS_REPLY, &d);
-	postgres_prepared_failed(st);
-	st->is_copying_in = 0;
+	postgres_on_error(st, error_field(body, 'F'));
 }
 
 /* "SELECT 5", "INSERT 0 1": the last word, when it is a number. */
-static void on_complete(struct bytes body, const struct dis_sink *sink)
+static void on_complete(struct postgres_state *st, struct bytes body, const struct dis_sink *sink)
 {
 	struct postgres_draft d = {.n = 0};
 	const struct bytes tag = bytes_slice(body, 0, bytes_find(body, '\0'));
@@ -101,37 +104,17 @@ static void on_complete(struct bytes body, const struct dis_sink *sink)
 	if (at < tag.n && at && tag.p[at - 1] == ' ')
 		postgres_put_number(&d, F_ROWS, rows);
 	postgres_emit(sink, DIS_REPLY, &d);
+	postgres_on_complete(st);
 }
 
-/* What was unsure is known again once nothing is under way that could change it. */
 static void on_ready(struct postgres_state *st)
 {
-	if (st->phase == PHASE_LOGIN) {
-		st->phase = PHASE_OPEN;
-		st->auth_turn = 0;
+	if (st->phase != PHASE_LOGIN) {
+		postgres_on_ready(st);
 		return;
 	}
-	postgres_prepared_settled(st);
-	st->n_parse_replied = 0;
-	if (st->n_outstanding == 0)
-		return; /* behind COPY their number is not exact */
-	st->n_outstanding--;
-	st->segment_replied++;
-	if (st->n_outstanding || st->is_order_lost || st->is_segment_open)
-		return;
-	st->segment_replied = st->segment;
-	st->is_lexing_unsure = st->is_utf8_unsure = 0;
-}
-
-/* The server takes no notice of a Sync behind the COPY that it has begun. */
-static void on_copy_in(struct postgres_state *st)
-{
-	st->is_copying_in = 1;
-	if (st->command == 'P' && st->n_outstanding) {
-		st->n_outstanding--;
-		st->segment_replied++;
-		st->is_segment_open = 1;
-	}
+	st->phase = PHASE_OPEN;
+	st->auth_turn = 0;
 }
 
 /* ---------------------------------------------------------------- messages */
@@ -167,13 +150,13 @@ static const char *on_message(struct postgres_state *st, uint8_t type, struct by
 	if (type == 'E')
 		on_error(st, body, sink);
 	else if (type == 'C')
-		on_complete(body, sink);
+		on_complete(st, body, sink);
 	else if (type == 'Z')
 		on_ready(st);
-	else if (type == '1')
-		st->n_parse_replied += st->n_parse_replied < UINT8_MAX;
+	else if (type == '1' || type == '2' || type == '3')
+		postgres_on_step(st);
 	else if (type == 'G' || type == 'W')
-		on_copy_in(st);
+		postgres_on_copy_in(st);
 	return NULL;
 }
 

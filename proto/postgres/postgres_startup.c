@@ -173,7 +173,9 @@ void postgres_add_paths(struct postgres_state *st, const struct pgsql *s)
 {
 	for (size_t i = 0; i < s->n_tables; i++) {
 		const struct bytes name = sql_table_schema(&s->tables[i], s->names);
-		bool is_known = bytes_is(name, "public") || bytes_is(name, "pg_catalog");
+		const bool is_catalog = bytes_is(name, "pg_catalog");
+		bool is_known = bytes_is(name, "public") || is_catalog;
+		st->is_catalog_late |= is_catalog && i > 0;
 		for (size_t j = 0; j < st->n_paths; j++)
 			is_known |= bytes_equal(postgres_name_of(&st->paths[j]), name);
 		if (is_known)

@@ -31,7 +31,9 @@ enum {
 	POSTGRES_SUMMARY_MAX = 480,
 	POSTGRES_PORTALS_MAX = 6,
 	POSTGRES_PORTAL_MAX = 23,
-	POSTGRES_NO_CLASS = 0xff, /* nobody knows what it does: unproven */
+	POSTGRES_NO_CLASS = 0xff,    /* nobody knows what it does: unproven */
+	POSTGRES_NO_BARE = 0xff,     /* n_paths where every name has its schema */
+	POSTGRES_SEGMENTS_MAX = 250, /* unanswered ones whose numbers differ */
 };
 
 enum postgres_field {
@@ -82,29 +84,57 @@ struct postgres_template {
 struct postgres_statement {
 	uint16_t number;
 	uint8_t template; /* plus one: 0 is a free place */
-	uint8_t class;
+	uint8_t class : 7;
+	uint8_t is_alone : 1;	/* the server has no other of this name, whatever it says to it */
 	uint8_t segment, order; /* of its Parse: order 0 when the server has said yes */
 };
 
 /* What executing does: the values of its request in summary[]. */
 struct postgres_class {
 	uint16_t at, n, n_users;
-	uint8_t verb, effects, is_unproven, pad; /* states are compared byte by byte */
+	uint8_t verb, effects, is_unproven;
+	uint8_t n_paths; /* searched when it was parsed; the server searches again at Bind */
 };
 
 struct postgres_portal {
 	uint8_t n, class, text[POSTGRES_PORTAL_MAX];
+	uint8_t segment, order; /* of its Bind */
 };
 
 struct postgres_prepared {
 	uint8_t unnamed, unnamed_portal; /* classes, plus one */
-	uint8_t unnamed_segment, unnamed_order;
+	uint8_t unnamed_segment, unnamed_order, portal_segment, portal_order;
+	uint8_t is_closing;	/* a Close that the server has not answered */
+	uint8_t are_names_lost; /* the server may have statements that are not here */
 	uint16_t n_summary;
 	struct postgres_template templates[POSTGRES_TEMPLATES_MAX];
 	struct postgres_statement statements[POSTGRES_STATEMENTS_MAX];
 	struct postgres_class classes[POSTGRES_CLASSES_MAX];
 	struct postgres_portal portals[POSTGRES_PORTALS_MAX];
 	uint8_t summary[POSTGRES_SUMMARY_MAX];
+};
+
+/* What waits for which reply: postgres_order.c. A segment ends with a query, a function call or a
+ * Sync; each is answered by ReadyForQuery. */
+struct postgres_order {
+	uint16_t n_outstanding;
+	uint16_t n_copy_syncs; /* of them, Syncs during a COPY: it may have taken no notice */
+	uint8_t segment, segment_replied; /* counters that wrap */
+	uint8_t n_steps, n_steps_replied; /* Parse, Bind and Close in the segment; saturate */
+	uint8_t n_executed;		  /* in the segment; saturates */
+	uint8_t is_open;		  /* behind an error the server skips all up to Sync */
+	uint8_t is_open_since_sync;	  /* the same, if no COPY swallowed that Sync */
+	uint8_t is_skipping;		  /* there was an error */
+	uint8_t has_skippable;		  /* a query within an open segment */
+	uint8_t is_lost;		  /* which reply answers what is not known any more */
+	uint8_t is_refusable; /* the last unit waits for the next reply, and no other does */
+
+	/* COPY FROM STDIN: asked for and not ended by the client; not begun by the server. */
+	uint8_t n_copies, n_copies_asked;
+	uint8_t is_copy_first; /* nothing was outstanding before it */
+	uint8_t is_copy_fed;   /* its data came before a Sync */
+	uint8_t is_copying;    /* the server said so, and not that it was over */
+	uint8_t pad;	       /* states are compared byte by byte */
 };
 
 struct postgres_state {
@@ -117,27 +147,21 @@ struct postgres_state {
 	/* How text is read: what the server reported, and what may be under way. */
 	uint8_t is_utf8, is_encoding_unsafe, is_escaping;
 	uint8_t is_lexing_unsure, is_utf8_unsure; /* until the server is ready again */
-	uint8_t is_path_lost, n_paths;
+	uint8_t is_lexing_varied; /* it changed once: an end of a transaction may change it back */
+	uint8_t is_path_lost, is_catalog_late, n_paths;
 	struct postgres_name paths[POSTGRES_PATHS_MAX]; /* searched besides public, perhaps */
 	struct postgres_name user, database;
 
 	/* The message that the client is in the middle of. */
 	uint8_t is_streaming, command, is_head_kept, n_head;
 	uint8_t n_statements; /* saturates */
-	uint8_t class;	      /* of the statement that Parse names */
+	uint8_t class, step;  /* of the statement that Parse names */
 	uint8_t head[POSTGRES_HEAD_MAX];
 	uint32_t left;
 	struct postgres_name name; /* of that statement */
 	struct pgsql sql;
 
-	/* Replies. A segment ends with a query, a function call or a Sync; each is answered by
-	 * ReadyForQuery. */
-	uint16_t n_outstanding;
-	uint8_t segment, segment_replied;  /* counters that wrap */
-	uint8_t n_parsed, n_parse_replied; /* in the segment; saturate */
-	uint8_t n_executed;		   /* in the segment; saturates */
-	uint8_t is_segment_open, is_order_lost, is_copying_in;
-	uint8_t is_refusable; /* the last unit waits for the next reply, and no other does */
+	struct postgres_order order;
 
 	struct postgres_prepared prepared;
 };
@@ -193,6 +217,7 @@ struct postgres_draft {
 	struct dis_value v[DIS_VALUES_MAX];
 	size_t n;
 	uint32_t flags;
+	bool has_bare; /* a name that is searched for */
 	struct sql_qualified qualified;
 	char digest[SQL_DIGEST_TEXT];
 };
@@ -211,6 +236,9 @@ void postgres_begin_request(struct postgres_draft *d, const struct postgres_stat
 			    const char *command, enum pgsql_verb verb);
 void postgres_put_everything(struct postgres_draft *d);
 void postgres_emit(const struct dis_sink *sink, enum dis_kind kind, const struct postgres_draft *d);
+
+/* Has every server's pg_catalog a relation of this name? */
+bool postgres_is_catalog(struct bytes name); /* postgres_catalog.c */
 
 /* ---------------------------------------------------------------- postgres_startup.c */
 
@@ -233,9 +261,28 @@ struct dis_result postgres_statement_begin(struct postgres_state *st, struct byt
 					   const struct dis_sink *sink);
 struct dis_result postgres_statement_go_on(struct postgres_state *st, struct bytes in,
 					   const struct dis_sink *sink);
-/* The client sent what ReadyForQuery will answer, or what comes before that. */
-bool postgres_end_segment(struct postgres_state *st);
+/* ---------------------------------------------------------------- postgres_order.c: the client */
+
+/* A request, or another unit of the client, is being judged. */
 void postgres_note_unit(struct postgres_state *st, enum postgres_last last);
+/* Query, function call. */
+void postgres_end_segment(struct postgres_state *st);
+void postgres_sync(struct postgres_state *st);
+/* Any message that an error makes the server skip. */
+void postgres_open_segment(struct postgres_state *st);
+/* Parse, Bind, Close: its number in the segment. */
+uint8_t postgres_step(struct postgres_state *st);
+void postgres_copy_in(struct postgres_state *st, bool is_extended);
+void postgres_copy_fed(struct postgres_state *st);
+void postgres_copy_end(struct postgres_state *st);
+
+/* The server. */
+void postgres_on_step(struct postgres_state *st);
+void postgres_on_copy_in(struct postgres_state *st);
+void postgres_on_complete(struct postgres_state *st);
+/* `file` is the server's own, of the place where it went wrong. */
+void postgres_on_error(struct postgres_state *st, struct bytes file);
+void postgres_on_ready(struct postgres_state *st);
 
 /* ---------------------------------------------------------------- postgres_reply.c */
 
@@ -245,19 +292,25 @@ struct dis_result postgres_reply(struct postgres_state *st, struct bytes in,
 /* ---------------------------------------------------------------- postgres_prepared.c */
 
 /* What the draft of a Parse says, as a class; POSTGRES_NO_CLASS when there is no room. */
-unsigned postgres_class_of(struct postgres_prepared *p, const struct postgres_draft *d,
+unsigned postgres_class_of(struct postgres_state *st, const struct postgres_draft *d,
 			   enum pgsql_verb verb, unsigned effects);
-/* Parse names it; segment and order say which answer of the server is about it. */
-void postgres_prepared_add(struct postgres_state *st, struct bytes name, unsigned class);
+/* Parse names it; order says which answer of the server is about it. */
+void postgres_prepared_add(struct postgres_state *st, struct bytes name, unsigned class,
+			   uint8_t order);
 void postgres_prepared_close(struct postgres_prepared *p, struct bytes name);
 void postgres_prepared_clear(struct postgres_prepared *p);
-/* An error: what the segment parsed since, the server does not have. */
+/* An error: what the segment parsed and bound since, the server does not have. */
 void postgres_prepared_failed(struct postgres_state *st);
-void postgres_prepared_settled(struct postgres_state *st);
-void postgres_bind(struct postgres_prepared *p, struct bytes portal, struct bytes statement);
+/* All that is not confirmed is forgotten. */
+void postgres_prepared_doubted(struct postgres_state *st);
+void postgres_prepared_settled(struct postgres_state *st, uint8_t segment);
+void postgres_bind(struct postgres_state *st, struct bytes portal, struct bytes statement,
+		   uint8_t order);
 void postgres_portal_close(struct postgres_prepared *p, struct bytes portal);
+/* SQL may have made cursors of any name. */
+void postgres_portals_clear(struct postgres_prepared *p);
 /* The request that executes a portal, complete; unproven when it is not known. Its effects. */
 unsigned postgres_execute(const struct postgres_state *st, struct postgres_draft *d,
-			  struct bytes portal);
+			  struct bytes portal, enum pgsql_verb *verb);
 
 #endif

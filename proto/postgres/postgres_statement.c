@@ -33,6 +33,10 @@ static void follow(struct postgres_state *st, const struct pgsql *s, bool is_unp
 		postgres_prepared_clear(&st->prepared);
 	if (s->effects & PGSQL_FORGETS_ONE)
 		postgres_prepared_close(&st->prepared, sql_table_name(&s->object, s->names));
+	if (s->verb == PGSQL_DECLARE)
+		postgres_portals_clear(&st->prepared);
+	if (s->verb == PGSQL_COPY_IN && st->command == 'Q')
+		postgres_copy_in(st, false);
 }
 
 static void put_statement(struct postgres_state *st, struct postgres_draft *d)
@@ -55,11 +59,11 @@ static void judge(struct postgres_state *st, struct bytes text, const struct dis
 	postgres_emit(sink, DIS_REQUEST, &d);
 	follow(st, &st->sql, d.flags & DIS_UNPROVEN);
 	if (st->command == 'P')
-		st->class = (uint8_t)(st->n_statements
-					      ? POSTGRES_NO_CLASS
-					      : postgres_class_of(&st->prepared, &d,
-								  (enum pgsql_verb)st->sql.verb,
-								  st->sql.effects));
+		st->class =
+			(uint8_t)(st->n_statements
+					  ? POSTGRES_NO_CLASS
+					  : postgres_class_of(st, &d, (enum pgsql_verb)st->sql.verb,
+							      st->sql.effects));
 	st->n_statements += st->n_statements < UINT8_MAX;
 }
 
@@ -70,7 +74,7 @@ static void judge_nothing(struct postgres_state *st, const struct dis_sink *sink
 	postgres_begin_request(&d, st, st->command == 'Q' ? "query" : "parse", PGSQL_SESSION);
 	postgres_emit(sink, DIS_REQUEST, &d);
 	if (st->command == 'P')
-		st->class = (uint8_t)postgres_class_of(&st->prepared, &d, PGSQL_SESSION, 0);
+		st->class = (uint8_t)postgres_class_of(st, &d, PGSQL_SESSION, 0);
 }
 
 static void end_message(struct postgres_state *st, const struct dis_sink *sink)
@@ -78,7 +82,7 @@ static void end_message(struct postgres_state *st, const struct dis_sink *sink)
 	if (st->n_statements == 0)
 		judge_nothing(st, sink);
 	if (st->command == 'P')
-		postgres_prepared_add(st, postgres_name_of(&st->name), st->class);
+		postgres_prepared_add(st, postgres_name_of(&st->name), st->class, st->step);
 	st->is_streaming = 0;
 }
 
@@ -144,14 +148,14 @@ static const char *take_name(struct postgres_state *st, struct bytes piece, size
 }
 
 /* In the order in which the server gets them. */
-static bool count_message(struct postgres_state *st)
+static void count_message(struct postgres_state *st)
 {
-	if (st->command == 'Q')
-		return postgres_end_segment(st);
+	if (st->command == 'Q') {
+		postgres_end_segment(st);
+		return;
+	}
 	postgres_note_unit(st, LAST_REQUEST);
-	st->is_segment_open = 1;
-	st->n_parsed += st->n_parsed < UINT8_MAX;
-	return true;
+	st->step = postgres_step(st);
 }
 
 struct dis_result postgres_statement_begin(struct postgres_state *st, struct bytes in,
@@ -171,8 +175,9 @@ struct dis_result postgres_statement_begin(struct postgres_state *st, struct byt
 	const char *why = take_name(st, body, &n_name);
 	if (why || n_name == n)
 		return postgres_malformed(why ? why : "a message without its text");
-	if (!count_message(st))
-		return postgres_fail(DIS_LIMIT, "too many messages before their replies");
+	st->is_lexing_unsure |=
+		st->is_lexing_varied && (st->order.n_outstanding || st->order.is_open);
+	count_message(st);
 	st->left = n - (uint32_t)n_name;
 	st->n_statements = st->is_head_kept = 0;
 	st->class = POSTGRES_NO_CLASS;
