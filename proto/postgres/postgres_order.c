@@ -60,6 +60,7 @@ void postgres_sync(struct postgres_state *st)
 		o->is_open = o->is_skipping = 0;
 	} else {
 		o->n_copy_syncs++;
+		o->is_copy_doubtful |= o->is_copy_fed;
 		if (!o->is_copy_first || o->n_copies > 1)
 			lose(st);
 	}
@@ -86,7 +87,7 @@ void postgres_copy_in(struct postgres_state *st, bool is_extended)
 	if (o->n_copies == 0)
 		o->is_copy_first = o->n_outstanding == !is_extended && !o->has_skippable &&
 				   o->n_copies_asked == 0;
-	o->is_copy_fed = 0;
+	o->is_copy_fed = o->is_copy_doubtful = 0;
 	o->n_copies += o->n_copies < UINT8_MAX;
 	o->n_copies_asked += o->n_copies_asked < UINT8_MAX;
 }
@@ -94,7 +95,7 @@ void postgres_copy_in(struct postgres_state *st, bool is_extended)
 void postgres_copy_fed(struct postgres_state *st)
 {
 	struct postgres_order *o = &st->order;
-	o->is_copy_fed |= o->n_copies && o->n_copy_syncs == 0;
+	o->is_copy_fed |= o->n_copies > 0;
 }
 
 void postgres_copy_end(struct postgres_state *st)
@@ -150,7 +151,7 @@ static void end_failed_copy(struct postgres_state *st, struct bytes file)
 {
 	struct postgres_order *o = &st->order;
 	if (o->is_copying && o->n_copy_syncs) {
-		if (o->is_copy_fed || may_come_at_any_time(file))
+		if (o->is_copy_doubtful || may_come_at_any_time(file))
 			lose(st);
 		drop_copy_syncs(st);
 		postgres_prepared_failed(st); /* what came behind the COPY is skipped, too */

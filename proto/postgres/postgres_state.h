@@ -131,10 +131,10 @@ struct postgres_order {
 
 	/* COPY FROM STDIN: asked for and not ended by the client; not begun by the server. */
 	uint8_t n_copies, n_copies_asked;
-	uint8_t is_copy_first; /* nothing was outstanding before it */
-	uint8_t is_copy_fed;   /* its data came before a Sync */
-	uint8_t is_copying;    /* the server said so, and not that it was over */
-	uint8_t pad;	       /* states are compared byte by byte */
+	uint8_t is_copy_first;	  /* nothing was outstanding before it */
+	uint8_t is_copy_fed;	  /* there were data */
+	uint8_t is_copying;	  /* the server said so, and not that it was over */
+	uint8_t is_copy_doubtful; /* a Sync among its data: an error in them may come before it */
 };
 
 struct postgres_state {
