@@ -9,6 +9,16 @@
  */
 #include "postgres/postgres_state.h"
 
+/* A second Terminate, as of programs that forked: nobody reads it. */
+static struct dis_result after_the_end(struct bytes in)
+{
+	static const uint8_t terminate[POSTGRES_HEADER] = {'X', 0, 0, 0, 4};
+	const size_t n = in.n < sizeof(terminate) ? in.n : sizeof(terminate);
+	if (memcmp(in.p, terminate, n) != 0)
+		return postgres_malformed("the client speaks after the end");
+	return n < sizeof(terminate) ? postgres_more(sizeof(terminate)) : postgres_done(n, 0);
+}
+
 static struct dis_result from_client(struct postgres_state *st, struct bytes in,
 				     const struct dis_sink *sink)
 {
@@ -25,7 +35,7 @@ static struct dis_result from_client(struct postgres_state *st, struct bytes in,
 	case PHASE_OPEN:
 		break;
 	case PHASE_CLOSED:
-		return postgres_malformed("the client speaks after the end");
+		return after_the_end(in);
 	}
 	if (st->is_streaming)
 		return postgres_statement_go_on(st, in, sink);

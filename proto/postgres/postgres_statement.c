@@ -51,9 +51,27 @@ static void put_statement(struct postgres_state *st, struct postgres_draft *d)
 	postgres_put_facts(d, s, st->n_statements + 1u);
 }
 
+/* How the tools of PostgreSQL begin: nothing but pg_catalog is searched from then on, and no view
+ * is read. */
+static bool is_narrowing(const struct postgres_state *st, struct bytes text)
+{
+	static const char path[] = "SELECT pg_catalog.set_config('search_path', '', false)";
+	static const char views[] =
+		"SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings "
+		"WHERE name = 'restrict_nonsystem_relation_kind'";
+	if (text.n && text.p[text.n - 1] == ';')
+		text.n--;
+	if (st->is_head_kept || st->is_replication || postgres_is_lexing_lost(st))
+		return false;
+	return bytes_is(text, path) ||
+	       (bytes_is(text, views) && !st->is_path_lost && !st->is_catalog_late);
+}
+
 static void judge(struct postgres_state *st, struct bytes text, const struct dis_sink *sink)
 {
 	struct postgres_draft d;
+	if (is_narrowing(st, text))
+		st->sql.is_unproven = st->sql.effects = 0;
 	put_statement(st, &d);
 	postgres_put_text(&d, F_QUERY, text_of(st, text));
 	postgres_emit(sink, DIS_REQUEST, &d);
