@@ -51,7 +51,7 @@ _bridgewarden() {
 		if [[ $prev == policy ]]; then
 			word="check test print"
 		else
-			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "--strict" -- "$cur"; compgen -f -- "$cur")
 			return
 		fi
 		;;

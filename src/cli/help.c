@@ -23,7 +23,7 @@ const char cli_help[] =
 	"\n"
 	"Without a daemon\n"
 	"  explain 'SENTENCE' --policy FILE\n"
-	"  policy check FILE         report errors and warnings\n"
+	"  policy check FILE         report errors and warnings; --strict: fail for either\n"
 	"  policy test FILE          run its tests\n"
 	"  policy print FILE         the whole policy as one file, as it was understood\n"
 	"  replay PCAP... --policy FILE   the engine over a capture\n"
@@ -89,11 +89,13 @@ static const struct {
 	 "error the policy of before stays, the error is printed and the exit status is "
 	 "1.\n" COMMON},
 	{"policy",
-	 "Usage: bridgewarden policy check FILE    errors and warnings, with line and column\n"
+	 "Usage: bridgewarden policy check [--strict] FILE    errors and warnings, with line and "
+	 "column\n"
 	 "       bridgewarden policy test FILE     the same, then the tests in the file\n"
 	 "       bridgewarden policy print FILE    the whole policy as one file, as it was "
 	 "understood\n"
-	 "No daemon, root or Docker is needed. Exit status: 0 good, 1 not.\n"},
+	 "No daemon, root or Docker is needed. Exit status: 0 good, 1 not. --strict: warnings are "
+	 "not good.\n"},
 	{"replay",
 	 "Usage: bridgewarden replay PCAP... --policy FILE [OPTION...]\n"
 	 "The engine over capture files (pcap, pcapng): the records that it would have made, on "

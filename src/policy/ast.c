@@ -193,3 +193,10 @@ bool app_uses(uint8_t app, uint8_t ip_proto)
 			return true;
 	return false;
 }
+
+/* A field's table has no mark for fields of replies; this is the one constraint of the language
+ * that speaks of them. */
+bool field_is_of_replies(uint8_t app, uint16_t field)
+{
+	return strcmp(dissectors[app]->fields[field].key, "status") == 0;
+}

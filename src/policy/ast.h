@@ -79,6 +79,7 @@ enum rule_action { RULE_ALLOW, RULE_DENY };
 struct constraint_value {
 	char *text;
 	uint64_t low, high; /* DIS_NUMBER */
+	struct place place;
 };
 
 /* One key of an item: its values are OR. */
@@ -94,6 +95,7 @@ struct constraint_item {
 	struct constraint *keys;
 	size_t n_keys;
 	bool allows_unparsed;
+	struct place place;
 };
 
 struct port_range {
@@ -156,6 +158,14 @@ static inline enum mode rule_mode(const struct policy *policy, const struct rule
 	return rule->mode == MODE_UNSET ? policy->config.mode : (enum mode)rule->mode;
 }
 
+/* What `tls` means where it is not written. */
+static inline enum tls_choice rule_tls(const struct rule *rule)
+{
+	if (rule->tls != TLS_UNSET)
+		return rule->tls;
+	return rule->n_items && !app_is_sealed(rule->app) ? TLS_FORBID : TLS_ANY;
+}
+
 static inline bool rule_is_constrained(const struct rule *rule)
 {
 	return rule->n_items > 0;
@@ -170,6 +180,7 @@ uint8_t app_find(const char *name);
 /* The dissectors that a rule for it judges: the protocol and its variants. 0: raw. */
 uint64_t app_set(uint8_t app);
 bool app_uses(uint8_t app, uint8_t ip_proto);
+bool field_is_of_replies(uint8_t app, uint16_t field);
 /* One more zeroed element at the end of an array, or NULL. `items` is the address of the pointer to
  * the array, of any type. Capacity: the next power of two. */
 void *array_add(void *items, size_t *n, size_t size);

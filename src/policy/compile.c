@@ -210,13 +210,6 @@ static uint32_t count_of(const struct section *s, size_t size)
 	return (uint32_t)(s->n / size);
 }
 
-/* A field's table has no mark for fields of replies; this is the one constraint of the language
- * that speaks of them. */
-static bool is_reply_field(uint8_t app, uint16_t field)
-{
-	return strcmp(dissectors[app]->fields[field].key, "status") == 0;
-}
-
 static void add_key(struct writing *w, const struct rule *rule, const struct constraint *c)
 {
 	const struct dis_field *field = &dissectors[rule->app]->fields[c->field];
@@ -226,7 +219,7 @@ static void add_key(struct writing *w, const struct rule *rule, const struct con
 		.match = (uint8_t)field->match,
 		.values = count_of(&w->values, sizeof(struct image_value)),
 		.want = describe_values(w, c),
-		.is_reply = is_reply_field(rule->app, c->field),
+		.is_reply = field_is_of_replies(rule->app, c->field),
 	};
 	if (field->type == DIS_STRING && field->match == DIS_MATCH_WORD)
 		add_words(w, field, c);
@@ -256,18 +249,9 @@ static bool has_reply_keys(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->n_items; i++)
 		for (size_t k = 0; k < rule->items[i].n_keys; k++)
-			if (is_reply_field(rule->app, rule->items[i].keys[k].field))
+			if (field_is_of_replies(rule->app, rule->items[i].keys[k].field))
 				return true;
 	return false;
-}
-
-static enum tls_choice tls_of(const struct rule *rule)
-{
-	if (rule->tls != TLS_UNSET)
-		return rule->tls;
-	if (app_is_sealed(rule->app))
-		return TLS_ANY;
-	return rule_is_constrained(rule) ? TLS_FORBID : TLS_ANY;
 }
 
 static void add_rule(struct writing *w, const struct rule *rule)
@@ -286,7 +270,7 @@ static void add_rule(struct writing *w, const struct rule *rule)
 		.action = (uint8_t)rule->action,
 		.mode = (uint8_t)rule_mode(w->policy, rule),
 		.log = (uint8_t)rule->log,
-		.tls = (uint8_t)tls_of(rule),
+		.tls = (uint8_t)rule_tls(rule),
 		.has_reply_keys = has_reply_keys(rule),
 		.log_sample = rule->log == LOG_SAMPLE ? rule->log_sample : 1,
 	};

@@ -159,7 +159,7 @@ static bool read_value_of(struct loading *l, const yaml_node_t *node, const stru
 static void read_value(struct loading *l, const yaml_node_t *node, void *target)
 {
 	struct constraint_reading *r = target;
-	struct constraint_value value = {0};
+	struct constraint_value value = {.place = place_of(l, node)};
 	if (!read_value_of(l, node, r->field, &value)) {
 		r->failed = true;
 		return;
@@ -243,6 +243,7 @@ static void read_item(struct loading *l, const yaml_node_t *node, void *target)
 		out_of_memory(l);
 		return;
 	}
+	r->item->place = place_of(l, node);
 	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start;
 	     p < node->data.mapping.pairs.top; p++) {
 		const yaml_node_t *key = node_get(l, p->key), *value = node_get(l, p->value);

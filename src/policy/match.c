@@ -64,7 +64,7 @@ static int compare_numbers(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void numbers_sort(struct numbers *list)
+void numbers_sort(struct numbers *list)
 {
 	size_t kept = 0;
 	if (list->n > 1)

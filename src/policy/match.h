@@ -50,5 +50,7 @@ void matching_fini(struct matching *m);
 bool atom_fits_endpoint(const struct atom *atom, const struct identity_endpoint *e,
 			const struct identity_address *at);
 bool numbers_add(struct numbers *list, uint32_t number);
+/* Ascending, each once. */
+void numbers_sort(struct numbers *list);
 
 #endif

@@ -190,7 +190,8 @@ static const struct {
 	 "narrow it, or say `broad: true` if that is meant"},
 	{V "rules:\n- {name: d, from: a/*, to: any, deny: true}\n"
 	   "- {name: u, from: a/b, to: a/c, app: web, allow: true}\n",
-	 "4:10 rule `u` can never apply: `d` (line 3) denies all of it"},
+	 "4:10 rule `u` can never apply: `d` (line 3) denies all of it | remove it, or narrow what "
+	 "denies it"},
 	/* tests */
 	{V "tests: [any]\n", "2:9 a sentence is FROM -> TO[:PORT] [APP [REQUEST]]"},
 	{V "tests: [any -> any]\n", "2:9 a test ends with `= allow` or `= deny`"},
@@ -555,7 +556,7 @@ START_TEST(survives_mutations)
 {
 	static const char seed[] =
 		"version: 1\nmanage: [network:a]\nidentities: {a: &x [x/y, {all: [host, {not: "
-		"any}]}]}\n"
+		"a/b}]}]}\n"
 		"rules:\n- {name: r, from: *x, to: '@a', app: sql, port: [1, 2-3],\n"
 		"   allow: [{verbs: [read], tables: a*, unparsed: allow}], log: sample 1/5}\n"
 		"tests: ['x/y -> @a sql ''select a'' = deny by default']\n";

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of the linter; lint.c says what it looks for. They complain, and return nothing. */
+#ifndef POLICY_LINT_H
+#define POLICY_LINT_H
+
+#include "policy/node.h"
+
+/* What one rule says by itself. */
+void lint_rule(struct loading *l, const struct rule *rule);
+/* What rules say of one another. */
+void lint_pairs(struct loading *l);
+/* "line 3", or "FILE:3" where that is another file than the complaint's. */
+const char *lint_where(const struct loading *l, const struct place *complaint,
+		       const struct place *other, char *room, size_t n);
+
+#endif
