@@ -92,6 +92,8 @@ void policy_free(struct policy *policy)
 	}
 	for (size_t i = 0; i < policy->n_rules; i++)
 		rule_fini(&policy->rules[i]);
+	for (size_t i = 0; i < policy->n_machines; i++)
+		machine_fini(&policy->machines[i]);
 	for (size_t i = 0; i < policy->n_tests; i++)
 		free(policy->tests[i].text);
 	for (size_t i = 0; i < policy->n_sources; i++) {
@@ -102,10 +104,12 @@ void policy_free(struct policy *policy)
 	strmap_fini(&policy->atom_numbers);
 	strmap_fini(&policy->identity_numbers);
 	strmap_fini(&policy->rule_numbers);
+	strmap_fini(&policy->machine_numbers);
 	free(policy->inventory_text);
 	free(policy->atoms);
 	free(policy->identities);
 	free(policy->rules);
+	free(policy->machines);
 	free(policy->tests);
 	free(policy->sources);
 	free(policy);

@@ -12,6 +12,7 @@
 
 #include "bridgewarden/dissect.h"
 #include "policy/load.h"
+#include "policy/regex.h"
 #include "policy/strmap.h"
 
 /* Where something was written. Sources live as long as the policy. */
@@ -79,6 +80,7 @@ enum rule_action { RULE_ALLOW, RULE_DENY };
 struct constraint_value {
 	char *text;
 	uint64_t low, high; /* DIS_NUMBER */
+	uint32_t machine;   /* of `re:...`: index in the policy's list + 1; 0: a pattern */
 	struct place place;
 };
 
@@ -147,6 +149,10 @@ struct policy {
 	struct rule *rules;
 	size_t n_rules;
 	struct strmap rule_numbers;
+	struct machine *machines; /* equal expressions share one */
+	size_t n_machines;
+	size_t n_machine_steps; /* of all */
+	struct strmap machine_numbers;
 	struct policy_test *tests;
 	size_t n_tests;
 	struct source *sources; /* the file itself, then what it includes */

@@ -31,7 +31,7 @@ struct writing {
 	uint32_t *rules; /* those that have not expired */
 	size_t n_rules;
 	struct section rule_section, items, keys, values, ports, identities, addresses, prefixes,
-		strings;
+		strings, machines, steps;
 	struct strmap string_offsets;
 	uint64_t *rows;
 	size_t n_words;
@@ -141,12 +141,13 @@ static uint32_t describe_values(struct writing *w, const struct constraint *c)
 	return text_close(w, &t);
 }
 
-static void add_value(struct writing *w, const char *text, uint64_t low, uint64_t high)
+static void add_value(struct writing *w, const char *text, const struct constraint_value *from)
 {
 	struct image_value v = {.text = add_string(w, text),
 				.length = (uint32_t)strlen(text),
-				.low = low,
-				.high = high};
+				.low = from ? from->low : 0,
+				.high = from ? from->high : 0,
+				.machine = from ? from->machine : 0};
 	(void)section_add(&w->values, &v, sizeof(v)); /* the index is the count before */
 }
 
@@ -198,7 +199,7 @@ static void add_words(struct writing *w, const struct dis_field *field, const st
 		qsort(words.v, words.n, sizeof(*words.v), compare_words);
 	for (size_t i = 0; i < words.n; i++) {
 		if (!words.failed && (i == 0 || strcmp(words.v[i - 1], words.v[i]) != 0))
-			add_value(w, words.v[i], 0, 0);
+			add_value(w, words.v[i], NULL);
 	}
 	for (size_t i = 0; i < words.n; i++)
 		free(words.v[i]);
@@ -225,7 +226,7 @@ static void add_key(struct writing *w, const struct rule *rule, const struct con
 		add_words(w, field, c);
 	else
 		for (size_t i = 0; i < c->n_values; i++)
-			add_value(w, c->values[i].text, c->values[i].low, c->values[i].high);
+			add_value(w, c->values[i].text, &c->values[i]);
 	k.n_values = count_of(&w->values, sizeof(struct image_value)) - k.values;
 	(void)section_add(&w->keys, &k, sizeof(k)); /* the index is the count before */
 }
@@ -300,6 +301,22 @@ static int choose_rules(struct writing *w)
 	for (size_t i = 0; i < w->n_rules; i++)
 		add_rule(w, &w->policy->rules[w->rules[i]]);
 	return 0;
+}
+
+static void add_machines(struct writing *w)
+{
+	for (size_t i = 0; i < w->policy->n_machines; i++) {
+		const struct machine *m = &w->policy->machines[i];
+		struct image_machine out = {
+			.steps = count_of(&w->steps, sizeof(*m->steps)),
+			.n_states = m->n_states,
+			.n_classes = m->n_classes,
+		};
+		memcpy(out.class_of, m->class_of, sizeof(out.class_of));
+		size_t n = machine_n_steps(m->n_states, m->n_classes) * sizeof(*m->steps);
+		(void)section_add(&w->steps, m->steps, n);
+		(void)section_add(&w->machines, &out, sizeof(out)); /* numbered in this order */
+	}
 }
 
 /* ---- identities and addresses ---- */
@@ -407,6 +424,8 @@ static size_t place_tables(const struct writing *w, struct policy_image *image)
 	place_table(&image->addresses, &at, w->addresses.n, sizeof(struct image_address));
 	place_table(&image->prefixes, &at, w->prefixes.n, sizeof(struct image_address));
 	place_table(&image->strings, &at, w->strings.n, 1);
+	place_table(&image->machines, &at, w->machines.n, sizeof(struct image_machine));
+	place_table(&image->steps, &at, w->steps.n, sizeof(uint16_t));
 	place_table(&image->rows, &at, n_rows, sizeof(uint64_t));
 	return at;
 }
@@ -448,6 +467,8 @@ static int assemble(const struct writing *w, struct policy_blob *out, struct err
 	copy_table(image, head.addresses, &w->addresses);
 	copy_table(image, head.prefixes, &w->prefixes);
 	copy_table(image, head.strings, &w->strings);
+	copy_table(image, head.machines, &w->machines);
+	copy_table(image, head.steps, &w->steps);
 	memcpy((char *)image + head.rows.at, w->rows, head.rows.n * sizeof(uint64_t));
 	*out = (struct policy_blob){.data = image, .size = size};
 	return 0;
@@ -457,12 +478,13 @@ static bool has_failed(const struct writing *w)
 {
 	return w->rule_section.failed || w->items.failed || w->keys.failed || w->values.failed ||
 	       w->ports.failed || w->identities.failed || w->addresses.failed ||
-	       w->prefixes.failed || w->strings.failed;
+	       w->prefixes.failed || w->strings.failed || w->machines.failed || w->steps.failed;
 }
 
 static int write_sections(struct writing *w)
 {
 	(void)add_string(w, ""); /* offset 0: what a failed lookup prints */
+	add_machines(w);
 	int e = choose_rules(w);
 	if (e == 0)
 		e = matching_build(w->policy, w->inputs, &w->matching);
@@ -487,6 +509,8 @@ static void writing_fini(struct writing *w)
 	section_fini(&w->addresses);
 	section_fini(&w->prefixes);
 	section_fini(&w->strings);
+	section_fini(&w->machines);
+	section_fini(&w->steps);
 	strmap_fini(&w->string_offsets);
 	matching_fini(&w->matching);
 	free(w->rules);

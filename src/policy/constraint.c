@@ -3,18 +3,21 @@
  * Constraints by the dissector's own table: a key is that of a field, a value is what the field's
  * type takes. This file knows no protocol.
  *
- *	text fields    patterns (glob.h); where the field has a closed set of words, those and
- *	               the names of groups of them
- *	number fields  200, "200-299", true (1), false (0); a key that begins with max_ takes
- *	               one number, the greatest allowed
- *	unparsed       allow | deny: does the item hold for requests whose fields could not be
- *	               proven? Default: deny
+ *	text fields    patterns (glob.h), or re: and an expression (regex.h); where the field has a
+ *closed set of words, those and the names of groups of them number fields  200, "200-299", true
+ *(1), false (0); a key that begins with max_ takes one number, the greatest allowed unparsed allow
+ *| deny: does the item hold for requests whose fields could not be proven? Default: deny
  */
 #include "policy/rules.h"
 
 #include "policy/glob.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+static const char EXPRESSION[] = "re:";
+
+enum { MACHINE_STEPS_MAX = 32 << 20 }; /* of all expressions of a policy, 64 MiB */
 
 static const struct word unparsed_words[] = {{"allow", 1}, {"deny", 0}, {NULL, 0}};
 
@@ -83,8 +86,69 @@ static bool is_word_of(const struct dis_field *field, const char *text, struct s
 	return false;
 }
 
+/* Where in the file the byte of a scalar stands, as far as that can be told. */
+static struct place place_in(const struct loading *l, const yaml_node_t *node, size_t at)
+{
+	struct place place = place_of(l, node);
+	size_t in_quotes = node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+	/* without escapes a scalar is as long as it is written */
+	if (node->end_mark.index - node->start_mark.index ==
+	    node->data.scalar.length + 2 * in_quotes)
+		place.column += (uint32_t)(in_quotes + at);
+	return place;
+}
+
+static bool add_machine(struct loading *l, const char *key, size_t n, struct machine *machine,
+			uint32_t *number)
+{
+	struct policy *policy = l->policy;
+	struct machine *slot = NULL;
+	*number = (uint32_t)policy->n_machines + 1;
+	if (strmap_put(&policy->machine_numbers, key, n, *number) == 0)
+		slot = ARRAY_ADD(policy->machines, policy->n_machines);
+	if (!slot) {
+		machine_fini(machine);
+		out_of_memory(l);
+		return false;
+	}
+	*slot = *machine;
+	policy->n_machine_steps += machine_n_steps(machine->n_states, machine->n_classes);
+	return true;
+}
+
+/* `re:...`: equal ones share a machine. */
+static bool read_expression(struct loading *l, const yaml_node_t *node,
+			    const struct dis_field *field, const char *text, uint32_t *number)
+{
+	char key[REGEX_MAX + 2];
+	struct machine machine;
+	const char *why = NULL;
+	size_t at = 0;
+	const char *expression = text + strlen(EXPRESSION);
+	bool folds = field->match == DIS_MATCH_NOCASE;
+	int n = snprintf(key, sizeof(key), "%c%s", folds ? 'i' : 'c', expression);
+	bool is_known = n > 0 && (size_t)n < sizeof(key);
+	*number = is_known ? strmap_find(&l->policy->machine_numbers, key, (size_t)n) : STRMAP_NONE;
+	if (*number != STRMAP_NONE)
+		return true;
+	int e = regex_compile(bytes_str(expression), folds, &machine, &why, &at);
+	if (e == -ENOMEM) {
+		out_of_memory(l);
+		return false;
+	}
+	if (e == 0 && l->policy->n_machine_steps > MACHINE_STEPS_MAX) {
+		why = "the expressions of this policy together are too large";
+		machine_fini(&machine);
+	}
+	if (!why)
+		return add_machine(l, key, (size_t)n, &machine, number);
+	struct place place = place_in(l, node, strlen(EXPRESSION) + at);
+	complain(l, &place, DIAG_ERROR, NULL, "`%s`: %s", field->key, why);
+	return false;
+}
+
 static bool check_text(struct loading *l, const yaml_node_t *node, const struct dis_field *field,
-		       const char *text)
+		       const char *text, uint32_t *machine)
 {
 	struct suggestion s = {.word = text};
 	if (field->match == DIS_MATCH_WORD) {
@@ -94,10 +158,8 @@ static bool check_text(struct loading *l, const yaml_node_t *node, const struct 
 			    field->key);
 		return false;
 	}
-	if (field->match == DIS_MATCH_PATH && strncmp(text, "re:", 3) == 0) {
-		complain_at(l, node, NULL, "`re:` is not supported by this version yet");
-		return false;
-	}
+	if (strncmp(text, EXPRESSION, strlen(EXPRESSION)) == 0)
+		return read_expression(l, node, field, text, machine);
 	const char *wrong = glob_check(bytes_str(text));
 	if (wrong)
 		complain_at(l, node, NULL, "`%s`: %s", field->key, wrong);
@@ -147,7 +209,7 @@ static bool read_value_of(struct loading *l, const yaml_node_t *node, const stru
 			return false;
 		text = (const char *)node->data.scalar.value;
 	} else if (!node_loose_text(l, node, field->key, &text) ||
-		   !check_text(l, node, field, text)) {
+		   !check_text(l, node, field, text, &value->machine)) {
 		return false;
 	}
 	value->text = strdup(text);

@@ -75,6 +75,8 @@ bool value_covers(const struct dis_field *field, const struct constraint_value *
 		return a->low <= b->low && b->high <= a->high;
 	if (field->match == DIS_MATCH_WORD)
 		return word_covers(field, a->text, b->text);
+	if (a->machine || b->machine)
+		return a->machine == b->machine;
 	return pattern_covers(field->match, bytes_str(a->text), bytes_str(b->text));
 }
 

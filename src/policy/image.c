@@ -114,7 +114,8 @@ static bool tables_fit(const struct policy_image *image)
 	       FITS(keys, struct image_key) && FITS(values, struct image_value) &&
 	       FITS(ports, struct port_range) && FITS(identities, struct image_identity) &&
 	       FITS(rows, uint64_t) && FITS(addresses, struct image_address) &&
-	       FITS(prefixes, struct image_address) && FITS(strings, char);
+	       FITS(prefixes, struct image_address) && FITS(strings, char) &&
+	       FITS(machines, struct image_machine) && FITS(steps, uint16_t);
 #undef FITS
 }
 
@@ -178,7 +179,37 @@ static bool key_is_good(const struct policy_image *image, const struct image_key
 
 static bool value_is_good(const struct policy_image *image, const struct image_value *v)
 {
-	return is_string(image, v->text) && v->length < image->strings.n - v->text;
+	return is_string(image, v->text) && v->length < image->strings.n - v->text &&
+	       v->machine <= image->machines.n;
+}
+
+static bool machine_is_good(const struct image_machine *m, const uint16_t *steps)
+{
+	if (m->n_states < 2 || m->n_classes == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(m->class_of); i++)
+		if (m->class_of[i] >= m->n_classes)
+			return false;
+	for (size_t i = 0; i < machine_n_steps(m->n_states, m->n_classes); i++)
+		if (steps[i] >= m->n_states)
+			return false;
+	return true;
+}
+
+/* One behind the other, so that each step is looked at once. */
+static bool machines_are_good(const struct policy_image *image)
+{
+	const struct image_machine *m = image_at(image, image->machines);
+	const uint16_t *steps = image_at(image, image->steps);
+	size_t next = 0;
+	for (uint32_t i = 0; i < image->machines.n; i++) {
+		size_t n = machine_n_steps(m[i].n_states, m[i].n_classes);
+		if (m[i].steps != next || n > image->steps.n - next ||
+		    !machine_is_good(&m[i], steps + next))
+			return false;
+		next += n;
+	}
+	return true;
 }
 
 /* The fields of a rule's keys are those of its application. Items are not shared between rules of
@@ -257,7 +288,8 @@ bool image_check(const void *data, size_t size)
 	return settings_are_good(&image->settings) && is_verdict(image->internal) &&
 	       is_verdict(image->egress) && is_verdict(image->ingress) &&
 	       identities_are_good(image) && slots_are_good(image, image->addresses) &&
-	       slots_are_good(image, image->prefixes) && rules_are_good(image);
+	       slots_are_good(image, image->prefixes) && machines_are_good(image) &&
+	       rules_are_good(image);
 }
 
 int policy_image_map(int fd, const struct policy_image **image)

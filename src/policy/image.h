@@ -21,7 +21,7 @@
 #include "bridgewarden/policy.h"
 #include "policy/ast.h"
 
-enum { IMAGE_LAYOUT = 3 }; /* counts up with each change of a struct below */
+enum { IMAGE_LAYOUT = 4 }; /* counts up with each change of a struct below */
 
 #define IMAGE_MAGIC "bwpolicy"
 
@@ -47,6 +47,15 @@ struct image_identity {
 struct image_value {
 	uint32_t text, length; /* string */
 	uint64_t low, high;    /* DIS_NUMBER */
+	uint32_t machine;      /* index in the table + 1; 0: a pattern */
+	uint32_t unused;       /* 0 */
+};
+
+/* A compiled expression: regex.h says how its steps are read. */
+struct image_machine {
+	uint32_t steps; /* index of the first; in the order of the machines, without a gap */
+	uint16_t n_states, n_classes;
+	uint8_t class_of[256];
 };
 
 struct image_key {
@@ -85,6 +94,7 @@ struct policy_image {
 	struct image_table rows;		/* uint64_t: set * 2 * n_words, `from` then `to` */
 	struct image_table addresses, prefixes; /* slots; powers of two */
 	struct image_table strings;		/* bytes; the last one is 0 */
+	struct image_table machines, steps;	/* image_machine, uint16_t */
 	uint32_t n_lengths;
 	uint8_t lengths[132]; /* of prefixes, longest first */
 };
@@ -138,6 +148,15 @@ static inline const struct image_value *image_values(const struct policy_image *
 static inline const struct port_range *image_ports(const struct policy_image *image)
 {
 	return image_at(image, image->ports);
+}
+
+static inline bool image_machine_match(const struct policy_image *image, uint32_t number,
+				       struct bytes text)
+{
+	const struct image_machine *m =
+		(const struct image_machine *)image_at(image, image->machines) + number;
+	const uint16_t *steps = image_at(image, image->steps);
+	return machine_match(m->class_of, steps + m->steps, m->n_classes, text);
 }
 
 /* NULL for an identity that this image does not have: it matches no rule. */

@@ -116,6 +116,11 @@ static bool value_fits(const struct policy_image *image, const struct image_key 
 				return true;
 			continue;
 		}
+		if (want[i].machine) {
+			if (image_machine_match(image, want[i].machine - 1, got->text))
+				return true;
+			continue;
+		}
 		struct bytes pattern = bytes_of(image_string(image, want[i].text), want[i].length);
 		if (glob_match((enum dis_match)key->match, pattern, got->text))
 			return true;

@@ -53,7 +53,7 @@ static void check_breadth(struct loading *l, const struct rule *rule)
 static void check_path(struct loading *l, const struct constraint_value *value)
 {
 	char hint[80];
-	if (strchr("/*?\\", value->text[0]))
+	if (value->machine || strchr("/*?\\", value->text[0]))
 		return;
 	(void)snprintf(hint, sizeof(hint), "did you mean `/%.60s`?", value->text);
 	complain(l, &value->place, DIAG_WARNING, hint,

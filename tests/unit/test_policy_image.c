@@ -296,7 +296,8 @@ END_TEST
 static const char some_policy[] =
 	"version: 1\nidentities: {n: ['cidr:198.18.0.0/16', 'cidr:fd00::/8']}\nrules:\n"
 	"- {name: one, from: a/*, to: '@n', app: web, port: [80, 8000-8100],\n"
-	"   allow: [{methods: [GET, HEAD], paths: ['/a/**/x', '/b*']}, {max_body: 5, status: "
+	"   allow: [{methods: [GET, HEAD], paths: ['/a/**/x', '/b*', 're:/c/[0-9]+(x|y)?']}, "
+	"{max_body: 5, status: "
 	"200-299}]}\n"
 	"- {name: two, from: any, to: a/b, app: sql, tls: any, deny: [{verbs: write, unparsed: "
 	"allow}]}\n"
