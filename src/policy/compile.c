@@ -327,7 +327,8 @@ static void add_identities(struct writing *w)
 		const struct identity_entry *e = &w->matching.identities[i];
 		char name[POLICY_NAME_MAX];
 		(void)snprintf(name, sizeof(name), "%s", e->name); /* records hold no more */
-		struct image_identity out = {.name = add_string(w, name), .set = e->set};
+		struct image_identity out = {
+			.name = add_string(w, name), .set = e->set, .fence = e->fence};
 		(void)section_add(&w->identities, &out, sizeof(out)); /* numbered in this order */
 	}
 }

@@ -33,6 +33,11 @@ static const struct word midstream_words[] = {
 	{NULL, 0},
 };
 static const struct word refuse_words[] = {{"native", 0}, {"reset", 1}, {"drop", 2}, {NULL, 0}};
+static const struct word ringfence_words[] = {
+	{"none", POLICY_FENCE_NONE},
+	{"project", POLICY_FENCE_PROJECT},
+	{NULL, 0},
+};
 static const struct word failure_words[] = {
 	{"closed", POLICY_FAIL_CLOSED},
 	{"open", POLICY_FAIL_OPEN},
@@ -59,6 +64,8 @@ static const struct key unknown_keys[] = {
 
 static const struct key defaults_keys[] = {
 	{"internal", KEY_WORD, AT(defaults.internal) - AT(defaults), 0, 0, verdict_words, NULL,
+	 NULL},
+	{"ringfence", KEY_WORD, AT(defaults.ringfence) - AT(defaults), 0, 0, ringfence_words, NULL,
 	 NULL},
 	{"egress", KEY_WORD, AT(defaults.egress) - AT(defaults), 0, 0, verdict_words, NULL, NULL},
 	{"ingress", KEY_WORD, AT(defaults.ingress) - AT(defaults), 0, 0, verdict_words, NULL, NULL},
@@ -369,6 +376,10 @@ void config_check(struct loading *l)
 	if (config->engine.queue_base + 2 * config->engine.workers > UINT16_MAX + 1)
 		complain(l, &place, DIAG_ERROR, NULL,
 			 "`queue_base` leaves no room for the workers");
+	if (config->defaults.ringfence != POLICY_FENCE_NONE &&
+	    config->defaults.internal == VERDICT_ALLOW)
+		complain(l, &place, DIAG_ERROR, "leave `internal` at deny",
+			 "`ringfence` fences nobody in where `internal` allows everybody");
 	if (strlen(config->engine.user) > USER_MAX)
 		complain(l, &place, DIAG_ERROR, NULL, "`user` is too long");
 }

@@ -92,10 +92,24 @@ static void tally_wishes(struct tally *t, const struct image_rule *rule)
 
 /* ---- weighing ---- */
 
+static uint32_t fence_of(const struct policy_image *image, uint32_t identity)
+{
+	const struct image_identity *identities = image_at(image, image->identities);
+	return identity < image->identities.n ? identities[identity].fence : 0;
+}
+
+static bool share_a_fence(const struct policy_image *image, const struct policy_subject *s)
+{
+	uint32_t fence = fence_of(image, s->from);
+	return fence && fence == fence_of(image, s->to);
+}
+
 /* Two strangers on a managed interface (a link-local address, a gateway's two segments) are no
  * exception: what reaches us is ours to judge. */
 static enum verdict zone_default(const struct policy_image *image, const struct policy_subject *s)
 {
+	if (s->from_container && s->to_container && share_a_fence(image, s))
+		return VERDICT_ALLOW;
 	if (s->from_container == s->to_container)
 		return (enum verdict)image->internal;
 	return (enum verdict)(s->from_container ? image->egress : image->ingress);

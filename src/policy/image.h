@@ -21,7 +21,7 @@
 #include "bridgewarden/policy.h"
 #include "policy/ast.h"
 
-enum { IMAGE_LAYOUT = 4 }; /* counts up with each change of a struct below */
+enum { IMAGE_LAYOUT = 5 }; /* counts up with each change of a struct below */
 
 #define IMAGE_MAGIC "bwpolicy"
 
@@ -42,6 +42,7 @@ struct image_address {
 struct image_identity {
 	uint32_t name; /* string */
 	uint32_t set;
+	uint32_t fence; /* those of one fence may talk unless a rule covers them; 0: of none */
 };
 
 struct image_value {

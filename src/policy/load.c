@@ -24,6 +24,7 @@ static void read_include(struct loading *l, const yaml_node_t *node, void *targe
 static void read_rules(struct loading *l, const yaml_node_t *node, void *target);
 static void read_tests(struct loading *l, const yaml_node_t *node, void *target);
 static void read_version(struct loading *l, const yaml_node_t *node, void *target);
+static void read_section_mode(struct loading *l, const yaml_node_t *node, void *target);
 
 /* The top level: these, and config_keys. */
 static const struct key file_keys[] = {
@@ -35,7 +36,21 @@ static const struct key file_keys[] = {
 	{"responses", KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
+/* What an included file has besides. */
+static const struct key section_keys[] = {
+	{"mode", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_section_mode},
+	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
+};
+
 enum { N_FILE_KEYS = sizeof(file_keys) / sizeof(file_keys[0]), N_KEYS_MAX = 32 };
+
+static void read_section_mode(struct loading *l, const yaml_node_t *node, void *target)
+{
+	unsigned word;
+	(void)target; /* it is of the file that is read, not of the policy */
+	if (read_word(l, node, "`mode`", mode_words, &word))
+		l->section_mode = (int)word;
+}
 
 static void read_version(struct loading *l, const yaml_node_t *node, void *target)
 {
@@ -151,9 +166,9 @@ static void read_top(struct loading *l, const yaml_node_t *root)
 	struct key keys[N_KEYS_MAX];
 	size_t n = N_FILE_KEYS;
 	memcpy(keys, file_keys, sizeof(file_keys));
-	if (!l->is_included)
-		for (const struct key *k = config_keys; k->name && n < N_KEYS_MAX - 1; k++)
-			keys[n++] = *k;
+	const struct key *more = l->is_included ? section_keys : config_keys;
+	for (const struct key *k = more; k->name && n < N_KEYS_MAX - 1; k++)
+		keys[n++] = *k;
 	keys[n] = (struct key){0};
 	const char *what = l->is_included ? "an included file" : "the file";
 	uint64_t seen = read_map(l, root, what, keys, l->policy);
@@ -230,8 +245,13 @@ static void include_file(struct loading *l, const yaml_node_t *node, const char 
 		return;
 	}
 	struct loading inner = *l;
+	size_t first = l->policy->n_rules;
 	inner.is_included = true;
+	inner.section_mode = MODE_UNSET;
 	read_source(&inner);
+	for (size_t i = first; i < l->policy->n_rules; i++)
+		if (l->policy->rules[i].mode == MODE_UNSET)
+			l->policy->rules[i].mode = inner.section_mode;
 	l->budget = inner.budget;
 	l->no_memory |= inner.no_memory;
 }

@@ -18,6 +18,7 @@
  *	                                {interfaces: [NAME...]},
  *	                                {network: GLOB, sources: [CIDR...]}
  *	defaults.internal               allow deny                  deny
+ *	defaults.ringfence              none project                none
  *	defaults.egress                 allow deny                  deny
  *	defaults.ingress                allow deny                  deny
  *	defaults.refuse                 native reset drop           native
@@ -43,7 +44,9 @@
  *	inventory                       a path beside the file      none
  *
  * A default of `allow` holds only where no allow rule covers the pair: what a rule constrains, no
- * default swallows. Between two addresses of which neither is an endpoint, defaults.internal holds.
+ * default swallows. `ringfence: project` allows, in the same way, the containers of one Compose
+ * project to one another. Between two addresses of which neither is an endpoint, defaults.internal
+ *holds.
  */
 #ifndef POLICY_LOAD_H
 #define POLICY_LOAD_H
@@ -100,6 +103,8 @@ void policy_free(struct policy *policy); /* NULL is fine */
  * was printed and printing it again gives the same text. */
 void policy_print(const struct policy *policy, FILE *out);
 
+enum policy_ringfence { POLICY_FENCE_NONE, POLICY_FENCE_PROJECT };
+
 enum policy_failure { POLICY_FAIL_CLOSED, POLICY_FAIL_OPEN };
 
 enum policy_manage_kind { POLICY_MANAGE_NETWORK, POLICY_MANAGE_PROJECT, POLICY_MANAGE_INTERFACE };
@@ -122,7 +127,8 @@ struct policy_config {
 		enum verdict internal, egress, ingress; /* ALLOW | DENY */
 		enum verdict unknown_then, malformed, unidentified;
 		enum verdict midstream; /* PENDING = inspect */
-		unsigned refuse;	/* as in struct policy_settings: native, reset, drop */
+		enum policy_ringfence ringfence;
+		unsigned refuse; /* as in struct policy_settings: native, reset, drop */
 		uint64_t unknown_hold_ms;
 	} defaults;
 	struct {

@@ -40,7 +40,7 @@ struct matcher {
 	struct prefix *prefixes;
 	size_t n_prefixes;
 	struct strmap address_numbers; /* 16 bytes -> index in out->addresses */
-	struct strmap set_numbers, identity_numbers;
+	struct strmap set_numbers, identity_numbers, fence_numbers;
 	struct numbers scratch;
 };
 
@@ -257,13 +257,27 @@ static bool intern_set(struct matcher *m, uint32_t *set)
 	return true;
 }
 
-static bool intern_identity(struct matcher *m, const char *name, uint32_t *identity)
+/* The number of an endpoint's fence; 0: it is in none. */
+static bool fence_of(struct matcher *m, const struct identity_endpoint *e, uint32_t *fence)
+{
+	*fence = 0;
+	if (m->policy->config.defaults.ringfence == POLICY_FENCE_NONE || !e->project)
+		return true;
+	size_t n = strlen(e->project);
+	*fence = strmap_find(&m->fence_numbers, e->project, n);
+	if (*fence != STRMAP_NONE)
+		return true;
+	*fence = (uint32_t)m->fence_numbers.n + 1;
+	return strmap_put(&m->fence_numbers, e->project, n, *fence) == 0;
+}
+
+static bool intern_identity(struct matcher *m, const char *name, uint32_t fence, uint32_t *identity)
 {
 	uint32_t set;
 	char *key;
 	if (!intern_set(m, &set))
 		return false;
-	int n = asprintf(&key, "%u/%s", set, name);
+	int n = asprintf(&key, "%u/%u/%s", set, fence, name);
 	if (n < 0)
 		return false;
 	*identity = strmap_find(&m->identity_numbers, key, (size_t)n);
@@ -273,7 +287,8 @@ static bool intern_identity(struct matcher *m, const char *name, uint32_t *ident
 		struct identity_entry *slot = ARRAY_ADD(m->out->identities, m->out->n_identities);
 		good = slot && strmap_put(&m->identity_numbers, key, (size_t)n, *identity) == 0;
 		if (slot)
-			*slot = (struct identity_entry){.name = strdup(name), .set = set};
+			*slot = (struct identity_entry){
+				.name = strdup(name), .set = set, .fence = fence};
 		good = good && slot->name;
 	}
 	free(key);
@@ -459,7 +474,7 @@ static bool own_prefix(struct matcher *m, uint32_t at)
 		good = add_atom(&m->scratch, m->internet);
 	owned.flags |= p->flags & PREFIX_MANAGED ? ADDRESS_CONTAINER : ADDRESS_KNOWN;
 	char *name = prefix_name(m, at);
-	good = good && name && intern_identity(m, name, &owned.identity);
+	good = good && name && intern_identity(m, name, 0, &owned.identity);
 	free(name);
 	struct owned *slot = good ? ARRAY_ADD(m->out->prefixes, m->out->n_prefixes) : NULL;
 	if (slot)
@@ -491,7 +506,7 @@ static bool own_host_address(struct matcher *m, const struct ip_addr *addr)
 		return slot != NULL;
 	slot->flags = ADDRESS_USED | ADDRESS_KNOWN;
 	return add_atom(&m->scratch, m->any) && add_atom(&m->scratch, m->host) &&
-	       match_cidrs(m, prefix_of(m, addr)) && intern_identity(m, "host", &slot->identity);
+	       match_cidrs(m, prefix_of(m, addr)) && intern_identity(m, "host", 0, &slot->identity);
 }
 
 static bool own_host(struct matcher *m)
@@ -527,7 +542,7 @@ static bool disown(struct matcher *m, struct owned *slot)
 	slot->flags = ADDRESS_USED | ADDRESS_CONTAINER;
 	memset(slot->mac, 0, sizeof(slot->mac));
 	return add_atom(&m->scratch, m->any) && match_cidrs(m, prefix_of(m, &slot->addr)) &&
-	       intern_identity(m, "unknown", &slot->identity);
+	       intern_identity(m, "unknown", 0, &slot->identity);
 }
 
 static bool own_address(struct matcher *m, const struct identity_endpoint *e,
@@ -547,10 +562,11 @@ static bool own_address(struct matcher *m, const struct identity_endpoint *e,
 		slot->flags |= ADDRESS_HAS_MAC;
 		memcpy(slot->mac, address->mac, sizeof(slot->mac));
 	}
+	uint32_t fence;
 	char *name = endpoint_name(e);
-	bool good = name && match_names(m, e, address) &&
+	bool good = name && fence_of(m, e, &fence) && match_names(m, e, address) &&
 		    match_cidrs(m, prefix_of(m, &address->addr)) &&
-		    intern_identity(m, name, &slot->identity);
+		    intern_identity(m, name, fence, &slot->identity);
 	free(name);
 	return good;
 }
@@ -606,6 +622,7 @@ int matching_build(const struct policy *policy, const struct policy_inputs *inpu
 	strmap_fini(&m.address_numbers);
 	strmap_fini(&m.set_numbers);
 	strmap_fini(&m.identity_numbers);
+	strmap_fini(&m.fence_numbers);
 	free(m.patterns.v);
 	free(m.scratch.v);
 	free(m.is_managed);

@@ -28,6 +28,7 @@ struct owned {
 struct identity_entry {
 	char *name;
 	uint32_t set;
+	uint32_t fence; /* image.h */
 };
 
 struct matching {

@@ -25,6 +25,7 @@ struct loading {
 	long today; /* days since 1970-01-01 */
 	size_t budget;
 	bool is_included;
+	int section_mode; /* of an included file, for its rules; or MODE_UNSET */
 	bool no_memory;
 };
 

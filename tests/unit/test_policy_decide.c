@@ -93,6 +93,10 @@ static const char zones[] = "version: 1\nmanage: [network:blog]\ndefaults: {inte
 			    "egress: deny, ingress: allow}\n";
 static const char zones_too[] = "version: 1\nmanage: [network:blog]\ndefaults: {internal: deny, "
 				"egress: allow, ingress: deny}\n";
+static const char fence[] =
+	"version: 1\nmanage: ['network:*']\ndefaults: {ringfence: project}\nrules:\n" PAIR(
+		"name: one, app: web, port: 80, allow: [{methods: GET}]")
+		PAIR("name: no, port: 9, deny: true");
 /* Weaker and stronger, earlier and later: the order of rules must not matter. */
 static const char orders[] =
 	HEAD "rules:\n" PAIR("name: hard1, app: web, port: 1, deny: [{paths: /x}]")
@@ -166,6 +170,18 @@ static const struct question questions[] = {
 	 "allow - none enforce final"},
 	{open_defaults, OUT, WEB, IPPROTO_TCP, 26, CONNECTION, NO_APP, "",
 	 "allow - none enforce final"},
+	/* within a project, and not beyond */
+	{fence, DB, WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "allow - none enforce final"},
+	{fence, WEB, DB, IPPROTO_UDP, 1, CONNECTION, NO_APP, "", "allow - none enforce final"},
+	{fence, WEB, DB, IPPROTO_TCP, 80, REQUEST, APP_WEB, "method=PUT", "deny - default enforce"},
+	{fence, WEB, DB, IPPROTO_TCP, 9, CONNECTION, NO_APP, "", "deny no rule enforce"},
+	{fence, WEB, "198.18.2.2", IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "deny - default enforce"},
+	{fence, WEB, "198.18.1.200", IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "deny - default enforce"},
+	{fence, "198.19.0.5", WEB, IPPROTO_TCP, 1, CONNECTION, NO_APP, "",
+	 "deny - default enforce"},
+	{fence, WEB, OUT, IPPROTO_TCP, 1, CONNECTION, NO_APP, "", "deny - default enforce"},
 	/* a default of allow does not swallow what a rule constrains */
 	{open_defaults, WEB, DB, IPPROTO_TCP, 80, CONNECTION, NO_APP, "",
 	 "pending - none enforce apps=web,sql"},

@@ -3,6 +3,8 @@
  * are inverse. */
 #include "policy_fixture.h"
 
+#include "policy/ast.h"
+
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +55,11 @@ static const struct {
 	 "2:26 `max_held_bytes` is out of range (1MiB..64GiB)"},
 	{V "engine: {connmark_mask: 0x0f0f}\n",
 	 "0:0 `connmark_mask` must be 8 or more neighbouring bits"},
+	{V "defaults: {ringfence: project, internal: allow}\n",
+	 "0:0 `ringfence` fences nobody in where `internal` allows everybody | leave `internal` at "
+	 "deny"},
+	{V "defaults: {ringfence: stack}\n",
+	 "2:23 `ringfence` cannot be `stack`; it is one of none, project"},
 	{V "engine: {connmark_mask: 0x7f}\n",
 	 "0:0 `connmark_mask` must be 8 or more neighbouring bits"},
 	{V "docker: {enabled: yes}\n", "2:19 `enabled` is a text; it must be true or false"},
@@ -525,17 +532,54 @@ START_TEST(includes_files)
 }
 END_TEST
 
+/* The nearest counts: the rule's, its file's, the policy's. */
+START_TEST(an_included_file_has_a_mode)
+{
+	char *dir = make_tree(), path[256];
+	write_file(dir, "main.yaml",
+		   "version: 1\ninclude: d/*.yaml\nrules:\n- {name: m, from: a/b, to: any, deny: "
+		   "true}\n");
+	write_file(dir, "d/1.yaml",
+		   "rules:\n- {name: s, from: c/d, to: any, deny: true}\n"
+		   "- {name: o, from: e/f, to: any, mode: observe, deny: true}\nmode: shadow\n");
+	write_file(dir, "d/2.yaml", "rules:\n- {name: n, from: g/h, to: any, deny: true}\n");
+	struct diagnostics diags;
+	struct policy *policy = NULL;
+	(void)snprintf(path, sizeof(path), "%s/main.yaml", dir);
+	ck_assert_int_eq(policy_load(path, &policy, &diags), 0);
+	ck_assert_uint_eq(policy->n_rules, 4);
+	for (size_t i = 0; i < 4; i++) {
+		char name = policy->rules[i].name[0];
+		ck_assert_int_eq(rule_mode(policy, &policy->rules[i]), name == 's' ? MODE_SHADOW
+								       : name == 'o'
+									       ? MODE_OBSERVE
+									       : MODE_ENFORCE);
+	}
+	char *text = print_text(policy);
+	struct policy *again = load_good(text);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(rule_mode(again, &again->rules[i]),
+				 rule_mode(policy, &policy->rules[i]));
+	free(text);
+	policy_free(again);
+	policy_free(policy);
+	diagnostics_fini(&diags);
+	remove_tree(dir);
+	free(dir);
+}
+END_TEST
+
 START_TEST(complains_about_the_included_file)
 {
 	char *dir = make_tree(), path[256];
 	write_file(dir, "main.yaml", "version: 1\ninclude: d/1.yaml\n");
-	write_file(dir, "d/1.yaml", "mode: shadow\n");
+	write_file(dir, "d/1.yaml", "manage: shadow\n");
 	struct diagnostics diags;
 	struct policy *policy = NULL;
 	(void)snprintf(path, sizeof(path), "%s/main.yaml", dir);
 	ck_assert_int_eq(policy_load(path, &policy, &diags), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(diags.items[0].file, "d/1.yaml"));
-	ck_assert_str_eq(diags.items[0].source_line, "mode: shadow");
+	ck_assert_str_eq(diags.items[0].source_line, "manage: shadow");
 	diagnostics_fini(&diags);
 	remove_tree(dir);
 	free(dir);
@@ -608,6 +652,7 @@ int main(void)
 	tcase_add_test(tests, warns_of_expired_rules);
 	tcase_add_test(tests, includes_files);
 	tcase_add_test(tests, complains_about_the_included_file);
+	tcase_add_test(tests, an_included_file_has_a_mode);
 	tcase_add_test(tests, names_a_file_that_is_not_there);
 	tcase_add_test(tests, survives_mutations);
 	suite_add_tcase(suite, tests);
