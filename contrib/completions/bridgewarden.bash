@@ -49,7 +49,7 @@ _bridgewarden() {
 		;;
 	policy)
 		if [[ $prev == policy ]]; then
-			word="check test print"
+			word="check test print schema"
 		else
 			mapfile -t COMPREPLY < <(compgen -W "--strict" -- "$cur"; compgen -f -- "$cur")
 			return

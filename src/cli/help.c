@@ -26,6 +26,7 @@ const char cli_help[] =
 	"  policy check FILE         report errors and warnings; --strict: fail for either\n"
 	"  policy test FILE          run its tests\n"
 	"  policy print FILE         the whole policy as one file, as it was understood\n"
+	"  policy schema             a JSON Schema of the file, for editors\n"
 	"  replay PCAP... --policy FILE   the engine over a capture\n"
 	"\n"
 	"`bridgewarden help COMMAND` says more about one.\n"
@@ -94,6 +95,7 @@ static const struct {
 	 "       bridgewarden policy test FILE     the same, then the tests in the file\n"
 	 "       bridgewarden policy print FILE    the whole policy as one file, as it was "
 	 "understood\n"
+	 "       bridgewarden policy schema        the language as a JSON Schema, for editors\n"
 	 "No daemon, root or Docker is needed. Exit status: 0 good, 1 not. --strict: warnings are "
 	 "not good.\n"},
 	{"replay",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `policy check [--strict] | test | print FILE`: no daemon, no root, no Docker. */
+/* `policy check [--strict] | test | print FILE` and `policy schema`: no daemon, no root, no Docker.
+ */
 #include "cli/words.h"
 #include "policy/load.h"
 #include "policy/sentence.h"
@@ -53,6 +54,12 @@ static int print(const struct asked *asked, const struct policy *policy)
 	return CLI_OK;
 }
 
+static int schema(void)
+{
+	policy_schema(stdout);
+	return fflush(stdout) == EOF ? CLI_NO : CLI_OK;
+}
+
 struct policy_command {
 	const char *name;
 	int (*run)(const struct asked *asked, const struct policy *policy);
@@ -100,9 +107,11 @@ int cli_policy(struct cli *cli, int argc, char **argv)
 		return cli_usage("%s", err.text);
 	if (n > 0 && (strcmp(given[0], "diff") == 0 || strcmp(given[0], "suggest") == 0))
 		return cli_usage("policy %s is not in this version", given[0]);
+	if (n == 1 && strcmp(given[0], "schema") == 0 && got == WORDS_END && !asked.is_strict)
+		return schema();
 	const struct policy_command *command = n > 0 ? find(given[0]) : NULL;
 	if (!command || n != 2 || got != WORDS_END)
-		return cli_usage("policy takes check, test or print, and one FILE");
+		return cli_usage("policy takes check, test or print and one FILE, or schema");
 	if (asked.is_strict && command->run != check)
 		return cli_usage("--strict belongs to policy check");
 	asked.path = given[1];

@@ -62,6 +62,16 @@ static const struct key unknown_keys[] = {
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
+static const struct key on_failure_keys[] = {
+	{"internal", KEY_WORD, AT(on_failure.internal) - AT(on_failure), 0, 0, failure_words, NULL,
+	 NULL},
+	{"egress", KEY_WORD, AT(on_failure.egress) - AT(on_failure), 0, 0, failure_words, NULL,
+	 NULL},
+	{"ingress", KEY_WORD, AT(on_failure.ingress) - AT(on_failure), 0, 0, failure_words, NULL,
+	 NULL},
+	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
+};
+
 static const struct key defaults_keys[] = {
 	{"internal", KEY_WORD, AT(defaults.internal) - AT(defaults), 0, 0, verdict_words, NULL,
 	 NULL},
@@ -72,8 +82,8 @@ static const struct key defaults_keys[] = {
 	{"refuse", KEY_WORD, AT(defaults.refuse) - AT(defaults), 0, 0, refuse_words, NULL, NULL},
 	{"unknown_identity", KEY_MAP, 0, 0, 0, NULL, unknown_keys, NULL},
 	/* on_failure lies outside of `defaults` in the struct */
-	{"on_failure", KEY_CUSTOM, AT(on_failure) - AT(defaults), 0, 0, failure_words, NULL,
-	 read_on_failure},
+	{"on_failure", KEY_CUSTOM, AT(on_failure) - AT(defaults), 0, 0, failure_words,
+	 on_failure_keys, read_on_failure},
 	{"midstream", KEY_WORD, AT(defaults.midstream) - AT(defaults), 0, 0, midstream_words, NULL,
 	 NULL},
 	{"malformed", KEY_WORD, AT(defaults.malformed) - AT(defaults), 0, 0, verdict_words, NULL,
@@ -83,16 +93,6 @@ static const struct key defaults_keys[] = {
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 _Static_assert(AT(on_failure) > AT(defaults), "key offsets are not negative");
-
-static const struct key on_failure_keys[] = {
-	{"internal", KEY_WORD, AT(on_failure.internal) - AT(on_failure), 0, 0, failure_words, NULL,
-	 NULL},
-	{"egress", KEY_WORD, AT(on_failure.egress) - AT(on_failure), 0, 0, failure_words, NULL,
-	 NULL},
-	{"ingress", KEY_WORD, AT(on_failure.ingress) - AT(on_failure), 0, 0, failure_words, NULL,
-	 NULL},
-	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
-};
 
 static const struct key engine_keys[] = {
 	{"workers", KEY_UINT, AT(engine.workers) - AT(engine), 1, WORKERS_MAX, NULL, NULL, NULL},
@@ -268,7 +268,7 @@ static void read_sources(struct loading *l, const yaml_node_t *node, void *targe
 	read_one_or_list(l, node, read_source, target);
 }
 
-static const struct key manage_keys[] = {
+const struct key manage_keys[] = {
 	{"network", KEY_TEXT, offsetof(struct manage_item, pattern[POLICY_MANAGE_NETWORK]), 0, 0,
 	 NULL, NULL, NULL},
 	{"project", KEY_TEXT, offsetof(struct manage_item, pattern[POLICY_MANAGE_PROJECT]), 0, 0,

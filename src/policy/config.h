@@ -9,6 +9,10 @@
 extern const struct word mode_words[];
 /* Rows for the top level of the file; offsets are from struct policy. */
 extern const struct key config_keys[];
+/* The other rows of the top level. src/policy/load.c */
+extern const struct key file_keys[];
+/* Of a `manage` that is a mapping. */
+extern const struct key manage_keys[];
 
 /* 0 or -ENOMEM. */
 int config_defaults(struct policy *policy);

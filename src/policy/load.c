@@ -27,13 +27,14 @@ static void read_version(struct loading *l, const yaml_node_t *node, void *targe
 static void read_section_mode(struct loading *l, const yaml_node_t *node, void *target);
 
 /* The top level: these, and config_keys. */
-static const struct key file_keys[] = {
+const struct key file_keys[] = {
 	{"version", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_version},
 	{"include", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_include},
 	{"identities", KEY_CUSTOM, 0, 0, 0, NULL, NULL, identities_read},
 	{"rules", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_rules},
 	{"tests", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_tests},
 	{"responses", KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
+	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
 /* What an included file has besides. */
@@ -42,7 +43,7 @@ static const struct key section_keys[] = {
 	{NULL, KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 };
 
-enum { N_FILE_KEYS = sizeof(file_keys) / sizeof(file_keys[0]), N_KEYS_MAX = 32 };
+enum { N_FILE_KEYS = sizeof(file_keys) / sizeof(file_keys[0]) - 1, N_KEYS_MAX = 32 };
 
 static void read_section_mode(struct loading *l, const yaml_node_t *node, void *target)
 {
@@ -165,7 +166,7 @@ static void read_top(struct loading *l, const yaml_node_t *root)
 {
 	struct key keys[N_KEYS_MAX];
 	size_t n = N_FILE_KEYS;
-	memcpy(keys, file_keys, sizeof(file_keys));
+	memcpy(keys, file_keys, N_FILE_KEYS * sizeof(file_keys[0]));
 	const struct key *more = l->is_included ? section_keys : config_keys;
 	for (const struct key *k = more; k->name && n < N_KEYS_MAX - 1; k++)
 		keys[n++] = *k;

@@ -103,6 +103,10 @@ void policy_free(struct policy *policy); /* NULL is fine */
  * was printed and printing it again gives the same text. */
 void policy_print(const struct policy *policy, FILE *out);
 
+/* A JSON Schema of the policy file, from the loader's own tables. It knows each key, word and
+ * constraint; what holds between parts of a file only the loader can tell. */
+void policy_schema(FILE *out);
+
 enum policy_ringfence { POLICY_FENCE_NONE, POLICY_FENCE_PROJECT };
 
 enum policy_failure { POLICY_FAIL_CLOSED, POLICY_FAIL_OPEN };

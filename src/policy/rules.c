@@ -17,6 +17,14 @@ enum {
 	PORTS_MAX = 64,	    /* ranges in one rule */
 };
 
+static const struct word tls_words[] = {
+	{"any", TLS_ANY}, {"forbid", TLS_FORBID}, {"require", TLS_REQUIRE}, {NULL, 0}};
+static const struct word log_words[] = {
+	{"none", LOG_NONE}, {"violations", LOG_VIOLATIONS},
+	{"all", LOG_ALL},   {"sample 1/N", LOG_SAMPLE},
+	{NULL, 0},
+};
+
 static const char NAME_CHARACTERS[] =
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 
@@ -272,24 +280,17 @@ static void keep_deny(struct loading *l, const yaml_node_t *node, void *target)
 
 static void read_tls(struct loading *l, const yaml_node_t *node, void *target)
 {
-	static const struct word words[] = {
-		{"any", TLS_ANY}, {"forbid", TLS_FORBID}, {"require", TLS_REQUIRE}, {NULL, 0}};
 	struct rule_reading *r = target;
 	unsigned word;
 	r->tls = node;
 	if (node_is_scalar(node) && strcmp((const char *)node->data.scalar.value, "strip") == 0)
 		complain_at(l, node, NULL, "`tls: strip` is not supported by this version yet");
-	else if (read_word(l, node, "`tls`", words, &word))
+	else if (read_word(l, node, "`tls`", tls_words, &word))
 		r->rule.tls = (enum tls_choice)word;
 }
 
 static void read_log(struct loading *l, const yaml_node_t *node, void *target)
 {
-	static const struct word words[] = {
-		{"none", LOG_NONE}, {"violations", LOG_VIOLATIONS},
-		{"all", LOG_ALL},   {"sample 1/N", LOG_SAMPLE},
-		{NULL, 0},
-	};
 	struct rule *rule = &((struct rule_reading *)target)->rule;
 	unsigned word;
 	uint64_t n;
@@ -303,7 +304,7 @@ static void read_log(struct loading *l, const yaml_node_t *node, void *target)
 		}
 		rule->log = LOG_SAMPLE;
 		rule->log_sample = (uint16_t)n;
-	} else if (read_word(l, node, "`log`", words, &word)) {
+	} else if (read_word(l, node, "`log`", log_words, &word)) {
 		rule->log = (enum log_choice)word;
 	}
 }
@@ -411,7 +412,7 @@ static void read_why(struct loading *l, const yaml_node_t *node, void *target)
 
 enum { SEEN_FROM = 1 << 1, SEEN_TO = 1 << 2 };
 
-static const struct key rule_keys[] = {
+const struct key rule_keys[] = {
 	{"name", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_name},
 	{"from", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_from},
 	{"to", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_to},
@@ -419,12 +420,12 @@ static const struct key rule_keys[] = {
 	{"port", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_ports},
 	{"allow", KEY_CUSTOM, 0, 0, 0, NULL, NULL, keep_allow},
 	{"deny", KEY_CUSTOM, 0, 0, 0, NULL, NULL, keep_deny},
-	{"tls", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_tls},
+	{"tls", KEY_CUSTOM, 0, 0, 0, tls_words, NULL, read_tls},
 	{"rate", KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
-	{"log", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_log},
+	{"log", KEY_CUSTOM, 0, 0, 0, log_words, NULL, read_log},
 	{"capture", KEY_MISSING, 0, 0, 0, NULL, NULL, NULL},
 	{"respond", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_respond},
-	{"mode", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_mode},
+	{"mode", KEY_CUSTOM, 0, 0, 0, mode_words, NULL, read_mode},
 	{"expires", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_expires},
 	{"owner", KEY_TEXT, RULE_AT(owner), 0, 0, NULL, NULL, NULL},
 	{"why", KEY_CUSTOM, 0, 0, 0, NULL, NULL, read_why},

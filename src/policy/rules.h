@@ -6,6 +6,7 @@
 #include "policy/node.h"
 
 /* For read_list: `target` is unused, the rule is added to the policy. */
+extern const struct key rule_keys[];
 void rule_read(struct loading *l, const yaml_node_t *node, void *target);
 void identities_read(struct loading *l, const yaml_node_t *node, void *target);
 void expr_read(struct loading *l, const yaml_node_t *node, struct expr *out);

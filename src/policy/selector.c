@@ -53,6 +53,16 @@ enum {
 	NOT_DEPTH_MAX = 4, /* not:not:not:... */
 };
 
+const char *selector_plain_kind(size_t i)
+{
+	return i < N_PLAIN_KINDS ? plain_kinds[i].name : NULL;
+}
+
+const char *selector_prefixed_kind(size_t i)
+{
+	return i < N_PREFIXED_KINDS ? prefixed_kinds[i].name : NULL;
+}
+
 static void atom_fini(struct atom *atom)
 {
 	free(atom->text);

@@ -21,6 +21,9 @@ int selector_parse(struct policy *policy, const char *text, struct expr *out, st
 const char *selector_hint(const char *text, char *room, size_t n);
 /* Replaces names by numbers. False: the first name that is not in the policy is in *unknown. */
 bool selector_resolve(const struct policy *policy, struct expr *expr, const struct expr **unknown);
+/* "any", ... and "container", ... (which take a value); NULL at the end. */
+const char *selector_plain_kind(size_t i);
+const char *selector_prefixed_kind(size_t i);
 /* As text, lists in brackets: for people. */
 void selector_describe(const struct policy *policy, const struct expr *expr, FILE *out);
 
