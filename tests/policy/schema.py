@@ -5,6 +5,7 @@
  - Every shipped policy and every good example of docs/policy.md is valid by the schema.
  - What is wrong in a way that a schema can see is refused by it.
  - It refuses nothing that the loader takes: examples with a key, a word or a value changed are shown to both.
+ - What `policy print` writes of each example is valid, passes the same tests and prints the same again.
  - No key of the loader's tables is without a schema.
 Exit status 77 where jsonschema or PyYAML is missing."""
 import copy
@@ -92,6 +93,26 @@ def change(dice, document):
     return document
 
 
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def check_print(command, folder, name, text, validator):
+    """Problems of what is printed."""
+    first, second = pathlib.Path(folder) / "first.yaml", pathlib.Path(folder) / "second.yaml"
+    first.write_text(text)
+    printed = run(command, "policy", "print", first)
+    second.write_text(printed.stdout)
+    again = run(command, "policy", "print", second)
+    tests = [run(command, "policy", "test", f).stdout.replace(str(f), "") for f in (first, second)]
+    if printed.returncode or again.returncode or printed.stdout != again.stdout:
+        yield f"{name}: does not print the same again: {again.stderr}"
+    if tests[0] != tests[1] or " 0 failed" not in tests[1]:
+        yield f"{name}: its tests go another way when it is printed: {tests}"
+    for e in validator.iter_errors(yaml.load(printed.stdout, Core)):
+        yield f"{name}, printed: {e.json_path}: {e.message[:200]}"
+
+
 def accepted(command, folder, document):
     path = pathlib.Path(folder) / "p.yaml"
     path.write_text(json.dumps(document))
@@ -114,6 +135,8 @@ def main(root, command):
             problems.append(f"valid by the schema, but wrong: {wrong}")
     dice, taken, refused = random.Random(5), 0, 0
     with tempfile.TemporaryDirectory(prefix="bw-schema-") as folder:
+        for name, body in good_texts(root):
+            problems += check_print(command, folder, name, body, validator)
         for wrong in WRONG:
             if accepted(command, folder, yaml.load(wrong, Core)):
                 problems.append(f"is not wrong for the loader: {wrong}")
