@@ -373,7 +373,7 @@ static void list_lengths(struct writing *w)
 static int fill_rows(struct writing *w)
 {
 	w->n_words = (w->n_rules + 63) / 64;
-	size_t n = w->matching.n_sets * 2 * w->n_words;
+	size_t n = w->matching.n_sets * 2 * (image_sums_of(w->n_words) + w->n_words);
 	w->rows = calloc(n + 1, sizeof(*w->rows));
 	if (!w->rows)
 		return -ENOMEM;
@@ -415,7 +415,8 @@ static void copy_table(struct policy_image *image, struct image_table table,
 static size_t place_tables(const struct writing *w, struct policy_image *image)
 {
 	size_t at = sizeof(*image);
-	size_t n_rows = w->matching.n_sets * 2 * w->n_words * sizeof(uint64_t);
+	size_t n_rows = w->matching.n_sets * 2 * (image_sums_of(w->n_words) + w->n_words) *
+			sizeof(uint64_t);
 	place_table(&image->rules, &at, w->rule_section.n, sizeof(struct image_rule));
 	place_table(&image->items, &at, w->items.n, sizeof(struct image_item));
 	place_table(&image->keys, &at, w->keys.n, sizeof(struct image_key));

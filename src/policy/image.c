@@ -7,13 +7,17 @@
 
 /* ---- reading ---- */
 
+/* Slots are chosen by the lowest bits. Of IPv4 addresses in a subnet the last bytes differ, which
+ * are the highest bits here: a product carries bits upwards only, so they are brought down before
+ * and after each. */
 uint32_t image_hash(const struct ip_addr *addr, uint8_t length)
 {
 	uint64_t a, b;
 	memcpy(&a, addr->b, sizeof(a));
 	memcpy(&b, addr->b + 8, sizeof(b));
 	uint64_t h = (a ^ length) * UINT64_C(0x9e3779b97f4a7c15);
-	h = (h ^ h >> 32 ^ b) * UINT64_C(0xd6e8feb86659fd93);
+	h = (h ^ h >> 32 ^ b ^ b >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
 	return (uint32_t)(h >> 32 ^ h);
 }
 
@@ -134,7 +138,8 @@ static bool settings_are_good(const struct policy_settings *s)
 static bool identities_are_good(const struct policy_image *image)
 {
 	const struct image_identity *p = image_at(image, image->identities);
-	size_t n_sets = image->n_words ? image->rows.n / (2 * (size_t)image->n_words) : UINT32_MAX;
+	size_t width = image_sums(image) + image->n_words;
+	size_t n_sets = width ? image->rows.n / (2 * width) : UINT32_MAX;
 	for (uint32_t i = 0; i < image->identities.n; i++)
 		if (!is_string(image, p[i].name) || p[i].set >= n_sets)
 			return false;

@@ -13,7 +13,8 @@
  * (offset, count); every offset is from the start of the image and aligned for what lies there.
  *
  * What must stay true: after image_check() has said yes, no reader can leave the image, whatever
- * its bytes are. Rows are not checked: a bit without a rule is skipped by whoever walks them.
+ * its bytes are. Rows are not checked: a bit without a rule, or of a word that is not there, is
+ * skipped by whoever walks them.
  */
 #ifndef POLICY_IMAGE_H
 #define POLICY_IMAGE_H
@@ -21,7 +22,7 @@
 #include "bridgewarden/policy.h"
 #include "policy/ast.h"
 
-enum { IMAGE_LAYOUT = 5 }; /* counts up with each change of a struct below */
+enum { IMAGE_LAYOUT = 7 }; /* counts up with each change of a struct below */
 
 #define IMAGE_MAGIC "bwpolicy"
 
@@ -92,7 +93,10 @@ struct policy_image {
 	uint32_t internal, egress, ingress; /* enum verdict */
 	uint32_t n_words;		    /* of a row */
 	struct image_table rules, items, keys, values, ports, identities;
-	struct image_table rows;		/* uint64_t: set * 2 * n_words, `from` then `to` */
+	/* uint64_t: for each set a row for `from`, then one for `to`. A row is n_words of bits, and
+	 * before them image_sums() words that say which of those are not 0: of thousands of rules a
+	 * pair has a few, and only their words are looked at. */
+	struct image_table rows;
 	struct image_table addresses, prefixes; /* slots; powers of two */
 	struct image_table strings;		/* bytes; the last one is 0 */
 	struct image_table machines, steps;	/* image_machine, uint16_t */
@@ -160,7 +164,18 @@ static inline bool image_machine_match(const struct policy_image *image, uint32_
 	return machine_match(m->class_of, steps + m->steps, m->n_classes, text);
 }
 
-/* NULL for an identity that this image does not have: it matches no rule. */
+static inline size_t image_sums_of(size_t n_words)
+{
+	return (n_words + 63) / 64;
+}
+
+static inline size_t image_sums(const struct policy_image *image)
+{
+	return image_sums_of(image->n_words);
+}
+
+/* The bits of a row; its sums stand before them. NULL for an identity that this image does not
+ * have: it matches no rule. */
 static inline const uint64_t *image_row(const struct policy_image *image, uint32_t identity,
 					bool is_to)
 {
@@ -168,7 +183,9 @@ static inline const uint64_t *image_row(const struct policy_image *image, uint32
 		return NULL;
 	const struct image_identity *identities = image_at(image, image->identities);
 	const uint64_t *rows = image_at(image, image->rows);
-	return rows + ((size_t)identities[identity].set * 2 + is_to) * image->n_words;
+	size_t n_sums = image_sums(image);
+	return rows + ((size_t)identities[identity].set * 2 + is_to) * (n_sums + image->n_words) +
+	       n_sums;
 }
 
 #endif

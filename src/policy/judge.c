@@ -42,16 +42,32 @@ static const struct image_rule *next_stored(struct walk *w, uint32_t *number)
 	return NULL;
 }
 
+/* The next word that is not 0 in either row. */
+static bool next_word(struct walk *w)
+{
+	size_t n_sums = image_sums(w->image);
+	do {
+		while (w->sums == 0) {
+			if (!w->from || !w->to || w->next >= n_sums)
+				return false;
+			w->sums = (w->from - n_sums)[w->next] & (w->to - n_sums)[w->next];
+			w->next++;
+		}
+		w->word = (w->next - 1) * 64 + (uint32_t)__builtin_ctzll(w->sums);
+		w->sums &= w->sums - 1;
+	} while (w->word >= w->image->n_words);
+	return true;
+}
+
 /* The next set bit of both rows. */
 static bool next_bit(struct walk *w, uint32_t *number)
 {
 	while (w->bits == 0) {
-		if (!w->from || !w->to || w->next >= w->image->n_words)
+		if (!next_word(w))
 			return false;
-		w->bits = w->from[w->next] & w->to[w->next];
-		w->next++;
+		w->bits = w->from[w->word] & w->to[w->word];
 	}
-	*number = (w->next - 1) * 64 + (uint32_t)__builtin_ctzll(w->bits);
+	*number = w->word * 64 + (uint32_t)__builtin_ctzll(w->bits);
 	w->bits &= w->bits - 1;
 	return true;
 }

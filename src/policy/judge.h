@@ -12,8 +12,9 @@ struct walk {
 	const struct policy_subject *subject;
 	const struct policy_candidates *candidates; /* NULL: the bitsets */
 	const uint64_t *from, *to;
-	uint64_t bits;
-	uint32_t next; /* candidate, or word */
+	uint64_t sums, bits; /* what is left of the sums at hand, and of the word at hand */
+	uint32_t word;	     /* the word at hand */
+	uint32_t next;	     /* candidate, or sums */
 };
 
 struct walk walk_start(const struct policy_image *image, const struct policy_subject *subject,

@@ -7,6 +7,8 @@
  */
 #include "policy/rows.h"
 
+#include "policy/image.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -174,13 +176,23 @@ static void fill_row(struct filling *f, const struct numbers *set, uint64_t *row
 			set_bit(row, f->postings.evaluated.v[i]);
 }
 
+static void sum_up(uint64_t *sums, const uint64_t *row, size_t n_words)
+{
+	for (size_t w = 0; w < n_words; w++)
+		if (row[w])
+			set_bit(sums, (uint32_t)w);
+}
+
 static int fill_side(struct filling *f, bool is_to)
 {
 	f->is_to = is_to;
+	size_t n_sums = image_sums_of(f->n_words);
 	bool good = postings_build(f);
 	for (size_t i = 0; i < f->matching->n_sets && good; i++) {
 		f->mark++;
-		fill_row(f, &f->matching->sets[i], f->rows + (i * 2 + is_to) * f->n_words);
+		uint64_t *sums = f->rows + (i * 2 + is_to) * (n_sums + f->n_words);
+		fill_row(f, &f->matching->sets[i], sums + n_sums);
+		sum_up(sums, sums + n_sums, f->n_words);
 	}
 	postings_fini(f);
 	return good ? 0 : -ENOMEM;
