@@ -44,6 +44,17 @@ static const char *where(const struct pairs *p, const struct rule *rule, const s
 	return lint_where(p->l, &rule->place, &other->place, room->text, sizeof(room->text));
 }
 
+static long last_day(const struct rule *rule)
+{
+	return rule->expires_year * 400L + rule->expires_month * 32L + rule->expires_day;
+}
+
+/* Is the first one there as long as the second one? */
+static bool outlasts(const struct rule *a, const struct rule *b)
+{
+	return !a->has_expires || (b->has_expires && last_day(b) <= last_day(a));
+}
+
 /* ---- swallowed ---- */
 
 static bool may_swallow(const struct rule *rule)
@@ -150,8 +161,9 @@ static bool part_is_dead(struct pairs *p, const struct rule *rule, const struct 
 	for (size_t i = 0; i < p->found.n && good; i++) {
 		uint32_t number = p->found.v[i];
 		const struct rule *deny = &p->policy->rules[number];
-		if (rule_is_constrained(deny) || !app_covers(deny->app, rule->app) ||
-		    !ports_overlap(deny, rule) || !side_covers_atom(&p->sides[number].from, from) ||
+		if (rule_is_constrained(deny) || !outlasts(deny, rule) ||
+		    !app_covers(deny->app, rule->app) || !ports_overlap(deny, rule) ||
+		    !side_covers_atom(&p->sides[number].from, from) ||
 		    !side_covers_atom(&p->sides[number].to, to))
 			continue;
 		good = add_ranges(&ranges, deny) && numbers_add(&killers->rules, number);
@@ -237,7 +249,8 @@ static const struct rule *killer_of_item(const struct pairs *p, size_t which,
 	const struct rule *rule = &p->policy->rules[which];
 	for (size_t i = 0; i < p->found.n; i++) {
 		const struct rule *deny = &p->policy->rules[p->found.v[i]];
-		if (!rule_is_constrained(deny) || (app_set(rule->app) & ~app_set(deny->app)) ||
+		if (!rule_is_constrained(deny) || !outlasts(deny, rule) ||
+		    (app_set(rule->app) & ~app_set(deny->app)) ||
 		    !covers_pair(p, p->found.v[i], which))
 			continue;
 		for (size_t k = 0; k < deny->n_items; k++)
@@ -308,20 +321,13 @@ static bool is_active(const struct policy *policy, const struct rule *rule)
 	return !rule->is_expired;
 }
 
-static long last_day(const struct rule *rule)
-{
-	return rule->expires_year * 400L + rule->expires_month * 32L + rule->expires_day;
-}
-
 /* Whatever else a rule does besides deciding: who reports, how much it binds, until when. */
 static bool acts_alike(const struct policy *policy, const struct rule *wide,
 		       const struct rule *narrow)
 {
-	bool outlives =
-		!wide->has_expires || (narrow->has_expires && last_day(narrow) <= last_day(wide));
 	return wide->action == narrow->action && wide->log == narrow->log &&
 	       wide->log_sample == narrow->log_sample &&
-	       rule_mode(policy, wide) == rule_mode(policy, narrow) && outlives;
+	       rule_mode(policy, wide) == rule_mode(policy, narrow) && outlasts(wide, narrow);
 }
 
 static bool tls_covers(const struct rule *wide, const struct rule *narrow)

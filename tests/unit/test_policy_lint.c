@@ -43,6 +43,14 @@ static const struct {
 	{RULES RULE("name: d, from: any, to: a/c, deny: true, mode: shadow")
 		 RULE("name: u, from: a/b, to: a/c, port: 80, allow: true"),
 	 ""},
+	{RULES RULE("name: d, from: any, to: a/c, deny: true, expires: 2031-01-01")
+		 RULE("name: u, from: a/b, to: a/c, port: 80, allow: true"),
+	 ""}, /* its day will come */
+	{RULES RULE("name: d, from: any, to: a/c, deny: true, expires: 2031-01-01")
+		 RULE("name: u, from: a/b, to: a/c, port: 80, allow: true, expires: 2030-12-31"),
+	 "error 4:10 rule `u` can never apply: `d` (line 3) denies all of it | remove it, or "
+	 "narrow "
+	 "what denies it\n"},
 	{RULES RULE("name: d, from: any, to: a/c, port: 1-99, deny: true")
 		 RULE("name: e, from: a/*, to: a/*, port: 100-200, deny: true")
 			 RULE("name: u, from: a/b, to: a/c, port: [80, 90-110], allow: true"),
