@@ -157,7 +157,6 @@ enum {
 	KAFKA_NAME_MAX = 255,
 	KAFKA_FETCH = 1,
 	KAFKA_LIST_OFFSETS = 2,
-	KAFKA_METADATA = 3,
 	KAFKA_API_VERSIONS = 18,
 };
 
@@ -190,7 +189,6 @@ static void kafka_client(struct reader *r)
 	const uint32_t size = ident_u32(r, KAFKA_HEADER, KAFKA_SIZE_MAX);
 	const uint32_t key = ident_u16(r, 0, KAFKA_KEYS - 1), version = ident_u16(r, 0, 0xff);
 	ident_check(r, kafka_is_request(key, version));
-	ident_check(r, key != KAFKA_METADATA); /* the start of PostgreSQL's login, 3.x */
 	ident_check(r, (key | version) != 0 || (size != 44 && size != 45)); /* ZooKeeper's */
 	ident_zeroes(r, 1); /* correlations count from nought: no letters, as PostgreSQL has here */
 	read_skip(r, 3);
