@@ -469,20 +469,29 @@ static bool is_too_winding(const struct http2_list *list, const struct http_requ
 	       !http_path_is_plain(r->line.path);
 }
 
+/* `r` borrows from `reading`. */
+static struct dis_result read_request(const struct turn *t, const struct block *b,
+				      struct reading *reading, struct http_request *r)
+{
+	const struct dis_result result = read_list(t, b, HTTP2_REQUEST, reading);
+	if (result.status != DIS_DONE)
+		return result;
+	const char *why = http2_request_of(&reading->list, r);
+	if (!why)
+		why = check_request(t, r);
+	if (why)
+		return malformed(why);
+	return is_too_winding(&reading->list, r) ? limit("a long path of many readings, repeated")
+						 : result;
+}
+
 static struct dis_result take_request(const struct turn *t, const struct block *b)
 {
 	struct reading reading;
 	struct http_request r;
-	const struct dis_result result = read_list(t, b, HTTP2_REQUEST, &reading);
+	const struct dis_result result = read_request(t, b, &reading, &r);
 	if (result.status != DIS_DONE)
 		return result;
-	const char *why = http2_request_of(&reading.list, &r);
-	if (!why)
-		why = check_request(t, &r);
-	if (why)
-		return malformed(why);
-	if (is_too_winding(&reading.list, &r))
-		return limit("a long path of many readings, repeated");
 	if (r.fields.length > HTTP2_LEFT_MAX)
 		return limit("a body too long to be counted");
 	struct http2_stream *stream = streams_add(&t->s->streams, t->frame.stream);
@@ -620,18 +629,12 @@ static struct dis_result take_promise(const struct turn *t, const struct block *
 {
 	struct reading reading;
 	struct http_request r;
-	const struct dis_result result = read_list(t, b, HTTP2_REQUEST, &reading);
+	const struct dis_result result = read_request(t, b, &reading, &r);
 	if (result.status != DIS_DONE)
 		return result;
-	const char *why = http2_request_of(&reading.list, &r);
-	if (!why)
-		why = check_request(t, &r);
-	if (!why)
-		why = check_pushed(&r);
+	const char *why = check_pushed(&r);
 	if (why)
 		return malformed(why);
-	if (is_too_winding(&reading.list, &r))
-		return limit("a long path of many readings, repeated");
 	struct http2_stream *stream = streams_add(&t->s->streams, b->promised);
 	if (!stream)
 		return limit("more streams under way than can be followed");

@@ -54,6 +54,60 @@ static inline void rows_list_functions(const struct sql_calls *calls, const stru
 				       (int)v[i].text.n, (const char *)v[i].text.p);
 }
 
+/* What a dialect learned of the first statement of a text, shown in two pieces, or (cut SIZE_MAX)
+ * byte by byte. */
+struct rows_facts {
+	char functions[512], digest[SQL_DIGEST_TEXT + 1];
+	bool has_where;
+};
+typedef void rows_learn(const char *text, size_t cut, struct rows_facts *facts);
+
+static inline void rows_check_facts(const struct fact_row *row, rows_learn *learn)
+{
+	struct rows_facts f;
+	for (size_t cut = 0; cut <= strlen(row->text); cut++) {
+		learn(row->text, cut == strlen(row->text) ? SIZE_MAX : cut, &f);
+		ck_assert_msg(strcmp(f.functions, row->functions) == 0, "%s: '%s'", row->text,
+			      f.functions);
+		ck_assert_msg(f.has_where == row->has_where, "%s: where %d", row->text,
+			      f.has_where);
+	}
+}
+
+/* One digest for what differs in literals, and for nothing else of the table. */
+static inline void rows_check_digest(const struct fact_row *rows, size_t n, size_t i,
+				     rows_learn *learn)
+{
+	struct rows_facts f, other;
+	learn(rows[i].text, 0, &f);
+	for (size_t cut = 0; cut <= strlen(rows[i].same); cut++) {
+		learn(rows[i].same, cut == 0 ? SIZE_MAX : cut, &other);
+		ck_assert_msg(strcmp(f.digest, other.digest) == 0, "%s: %s, not %s", rows[i].same,
+			      other.digest, f.digest);
+	}
+	for (size_t k = 0; k < n; k++) {
+		learn(rows[k].text, 0, &other);
+		ck_assert_msg((i == k) == (strcmp(f.digest, other.digest) == 0), "%s, %s",
+			      rows[i].text, rows[k].text);
+	}
+}
+
+static inline void rows_check_digests(rows_learn *learn)
+{
+	/* clang-format off */
+	static const struct digest_row rows[] = {
+		{"SELECT 1 FROM t", "b2b536e19854840e"},
+		{"SELECT a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, b FROM t WHERE i IN (1, 2, 3)", "e28c440d1448aff7"},
+		{"SELECT 'x' FROM t WHERE xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "eb42187fa193887c"},
+	};
+	/* clang-format on */
+	struct rows_facts f;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		learn(rows[i].text, 0, &f);
+		ck_assert_str_eq(f.digest, rows[i].digest);
+	}
+}
+
 /* The most that a list of tables can be: every name as long as its length can say. */
 enum { ROWS_TABLES_ROOM = SQL_TABLES_MAX * (2 * UINT8_MAX + 2) + 1 };
 

@@ -283,67 +283,36 @@ static const struct fact_row facts[] = {
 	{"SELECT `a` `b` FROM t", "", "SELECT `a` `b` FROM t", false},
 	{"SELECT `a`` ``b` FROM t", "", "SELECT `a`` ``b` FROM t", false},
 };
-
-static const struct digest_row digests[] = {
-	{"SELECT 1 FROM t", "b2b536e19854840e"},
-	{"SELECT a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, b FROM t WHERE i IN (1, 2, 3)", "e28c440d1448aff7"},
-	{"SELECT 'x' FROM t WHERE xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "eb42187fa193887c"},
-};
 /* clang-format on */
 
 enum { N_FACTS = sizeof(facts) / sizeof(facts[0]) };
 
-START_TEST(learns_functions_and_where)
-{
-	const struct fact_row *row = &facts[_i];
-	const struct bytes text = bytes_str(row->text);
-	char functions[512];
-	static struct sql s;
-	for (size_t cut = 0; cut <= text.n; cut++) {
-		read_cut(&s, text, cut == text.n ? SIZE_MAX : cut);
-		rows_list_functions(&s.calls, &sql_callables, s.names, functions,
-				    sizeof(functions));
-		ck_assert_msg(strcmp(functions, row->functions) == 0, "%s: '%s'", row->text,
-			      functions);
-		ck_assert_msg(s.has_where == row->has_where, "%s: where %d", row->text,
-			      s.has_where);
-	}
-}
-END_TEST
-
-static void digest_of(const char *text, size_t cut, char out[SQL_DIGEST_TEXT + 1])
+static void learn(const char *text, size_t cut, struct rows_facts *found)
 {
 	static struct sql s;
 	read_cut(&s, bytes_str(text), cut);
-	sql_digest_end(&s.digest, out);
-	out[SQL_DIGEST_TEXT] = '\0';
+	rows_list_functions(&s.calls, &sql_callables, s.names, found->functions,
+			    sizeof(found->functions));
+	found->has_where = s.has_where;
+	sql_digest_end(&s.digest, found->digest);
+	found->digest[SQL_DIGEST_TEXT] = '\0';
 }
+
+START_TEST(learns_functions_and_where)
+{
+	rows_check_facts(&facts[_i], learn);
+}
+END_TEST
 
 START_TEST(gives_one_digest_to_what_differs_in_literals)
 {
-	const struct fact_row *row = &facts[_i];
-	char digest[SQL_DIGEST_TEXT + 1], other[SQL_DIGEST_TEXT + 1];
-	digest_of(row->text, 0, digest);
-	for (size_t cut = 0; cut <= strlen(row->same); cut++) {
-		digest_of(row->same, cut == 0 ? SIZE_MAX : cut, other);
-		ck_assert_msg(strcmp(digest, other) == 0, "%s: %s, not %s", row->same, other,
-			      digest);
-	}
-	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
-		digest_of(facts[i].text, 0, other);
-		ck_assert_msg((i == (size_t)_i) == (strcmp(digest, other) == 0), "%s, %s",
-			      row->text, facts[i].text);
-	}
+	rows_check_digest(facts, N_FACTS, (size_t)_i, learn);
 }
 END_TEST
 
 START_TEST(gives_the_digest_that_others_compute)
 {
-	for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
-		char digest[SQL_DIGEST_TEXT + 1];
-		digest_of(digests[i].text, 0, digest);
-		ck_assert_str_eq(digest, digests[i].digest);
-	}
+	rows_check_digests(learn);
 }
 END_TEST
 
