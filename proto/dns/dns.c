@@ -51,7 +51,7 @@ struct dns_state {
 };
 
 _Static_assert(sizeof(struct asked) == 16, "an entry is a quarter of a cache line");
-_Static_assert(sizeof(struct dns_state) <= 4088, "the state fits its slot");
+_Static_assert(sizeof(struct dns_state) <= DIS_STATE_MAX, "one pool slot of the engine");
 _Static_assert(DNS_ASKED_MAX <= UINT8_MAX, "next and n are bytes");
 
 enum field {
@@ -373,8 +373,6 @@ static void add_aliases(struct listing *l, struct bytes message)
 		dns_put(&d->lists, bytes_of(name.text, name.n));
 		d->aliases[d->n_aliases++] = text_value(F_ALIASES, &d->lists, from);
 	}
-	d->address_ttl = l->chain.ttl;
-	d->flags |= l->chain.is_cut ? DIS_UNPROVEN : 0;
 }
 
 static bool has_addresses(uint16_t type)
@@ -383,18 +381,31 @@ static bool has_addresses(uint16_t type)
 	       type == DNS_TYPE_HTTPS;
 }
 
-/* Addresses of other names are some resolvers' answer, too: musl's, Go's. */
 static void add_addresses(struct listing *l, struct bytes message, const struct dns_record *r)
 {
-	if (r->class != DNS_CLASS_IN || !has_addresses(r->type))
-		return;
-	if (!l->is_on_way) {
-		l->d->flags |= DIS_UNPROVEN;
-		return;
+	if (l->is_on_way && r->class == DNS_CLASS_IN && has_addresses(r->type))
+		dns_each_address(message, r, add_address, l);
+}
+
+/* What must hold for the first event of an answer as for the last: the least TTL, and that there
+ * are no addresses of other names, which some resolvers' answer are, too: musl's, Go's. */
+static void weigh_addresses(struct listing *l, const struct dns_message *m)
+{
+	struct dns_reader at = dns_reader_at(m->all, m->records_at);
+	struct dns_record r;
+	l->d->address_ttl = l->chain.ttl;
+	l->d->flags |= l->chain.is_cut ? DIS_UNPROVEN : 0;
+	r.owner_pointer = 0;
+	for (unsigned i = 0; i < m->counts[DNS_ANSWER]; i++) {
+		if (dns_read_record(&at, &r))
+			l->is_on_way = dns_chain_has(&l->chain, &r.owner);
+		if (r.class != DNS_CLASS_IN || !has_addresses(r.type))
+			continue;
+		if (!l->is_on_way)
+			l->d->flags |= DIS_UNPROVEN;
+		else if (dns_ttl(&r) < l->d->address_ttl)
+			l->d->address_ttl = dns_ttl(&r);
 	}
-	if (dns_ttl(r) < l->d->address_ttl)
-		l->d->address_ttl = dns_ttl(r);
-	dns_each_address(message, r, add_address, l);
 }
 
 static void add_answer(struct listing *l, struct bytes message, const struct dns_record *r)
@@ -427,6 +438,7 @@ static void put_answers(struct draft *d, const struct dns_message *m, const stru
 	const bool learns = is_learned(m);
 	if (learns) {
 		dns_chain_follow(&l.chain, m);
+		weigh_addresses(&l, m);
 		add_aliases(&l, m->all);
 	}
 	r.owner_pointer = 0;

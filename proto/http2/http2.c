@@ -203,8 +203,9 @@ static void take_setting(const struct turn *t, uint32_t name, uint32_t value, si
 		size->least = size->last < size->least ? size->last : size->least;
 		break;
 	case SETTING_PUSH:
+		/* Said later, it may cross a promise that is on its way. */
 		if (t->dir == DIS_TO_SERVER)
-			s->takes_no_push = !value;
+			s->takes_no_push = !value && (s->takes_no_push || s->last_id == 0);
 		break;
 	case SETTING_STREAMS:
 		if (value > HTTP2_STREAMS_MAX && t->dir == DIS_TO_CLIENT)

@@ -42,7 +42,10 @@ enum ident_phase {
 	IDENT_LEFT,   /* nothing more is read */
 };
 
-enum { IDENT_PENDING_MAX = 32, IDENT_TAG_MAX = 32 };
+enum {
+	IDENT_PENDING_MAX = 250, /* commands sent ahead: mail names its recipients at once */
+	IDENT_TAG_MAX = 32,
+};
 
 /* What the units of a conversation leave. Zeroed: nothing was said. */
 struct ident_talk {

@@ -234,11 +234,15 @@ static void pop3_client(struct reader *r)
 	command(r, "USER PASS APOP AUTH CAPA STLS QUIT STAT LIST NOOP UTF8 LANG XTND");
 }
 
+enum { POP3_PENDING_MAX = 32 }; /* bits of ident_talk.is_long */
+
 static uint64_t pop3_command(struct ident_talk *t, struct reader *r)
 {
-	const uint32_t bit = t->n_pending < IDENT_PENDING_MAX ? UINT32_C(1) << t->n_pending : 0;
+	const bool has_bit = t->n_pending < POP3_PENDING_MAX;
+	const uint32_t bit = has_bit ? UINT32_C(1) << t->n_pending : 0;
+	ident_check(r, has_bit);
 	struct bytes word;
-	if (!plain_command(t, r, "AUTH PASS APOP LANG XTND", &word))
+	if (!plain_command(t, r, "AUTH PASS APOP LANG XTND HELP", &word))
 		return 0;
 	(void)ident_client_line(r); /* read for its end */
 	if (bytes_is_nocase(word, "capa"))

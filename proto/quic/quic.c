@@ -502,7 +502,7 @@ static size_t quic_refuse(const void *state, uint8_t ip_proto, struct bytes unit
 	(void)ip_proto;
 	const struct quic_state *st = state;
 	struct quic_packet p;
-	if (st->phase != PHASE_ANSWER || quic_read_packet(unit, &p))
+	if (st->phase != PHASE_ANSWER || quic_read_packet(unit, &p) || p.type != QUIC_INITIAL)
 		return 0;
 	return quic_put_close(&p, key_id(st), CRYPTO_ERROR | ALERT_ACCESS_DENIED, why, out);
 }

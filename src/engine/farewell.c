@@ -77,7 +77,10 @@ static enum dis_due what_is_due(struct worker *w, const struct flow *f)
  * once some may never end. */
 static void give_time(struct worker *w, struct flow *f)
 {
-	if (what_is_due(w, f) == DIS_DUE_FIRST && f->deadline_ns < w->now.mono_ns + PATIENCE_NS / 2)
+	const enum dis_due due = what_is_due(w, f);
+	const bool is_in_body = due == DIS_DUE_NOTHING && f->half[DIS_TO_CLIENT].skip > 0;
+	if ((due == DIS_DUE_FIRST || is_in_body) &&
+	    f->deadline_ns < w->now.mono_ns + PATIENCE_NS / 2)
 		flow_set_deadline(w, f, PATIENCE_NS);
 }
 
