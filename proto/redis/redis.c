@@ -162,6 +162,18 @@ static void put_db(struct draft *d, char *digits, uint32_t db)
 	put(d, F_DB, bytes_of(digits + at, DB_DIGITS_MAX - at));
 }
 
+/* What is not bound to the database in force: a script may SELECT. */
+static bool reaches_every_db(const struct redis_named *named)
+{
+	static const char *const labels[] = {"flushall", "sync",    "psync",   "monitor",
+					     "eval",	 "eval_ro", "evalsha", "evalsha_ro",
+					     "fcall",	 "fcall_ro"};
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (bytes_is(bytes_of(named->label, named->n_label), labels[i]))
+			return true;
+	return false;
+}
+
 static void put_dbs(struct draft *d, const struct redis_dbs *dbs)
 {
 	for (size_t i = 0; i < dbs->n; i++)
@@ -193,6 +205,8 @@ static void put_place(struct draft *d, const struct redis_session *s, const stru
 		put_db(d, d->digits[0], 0);
 	else
 		put_dbs(d, &dbs);
+	if (reaches_every_db(named))
+		put(d, F_DB, bytes_str("*"));
 	if (wish->change == REDIS_LOGIN || wish->change == REDIS_RESET)
 		put(d, F_USER, wish->user);
 	else

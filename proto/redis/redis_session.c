@@ -210,18 +210,27 @@ static bool expect_in_silence(struct redis_session *s, const struct redis_wish *
 	return true;
 }
 
-/* CLIENT REPLY SKIP is resolved by an answer in order, which a confirmation is not. */
-static bool has_skip(const struct redis_session *s)
+static bool awaits(const struct redis_session *s, enum redis_change change)
 {
 	for (size_t i = 0; i < s->n_pending; i++)
-		if (pending_at(s, i)->change == REDIS_REPLY_SKIP)
+		if (pending_at(s, i)->change == change)
 			return true;
 	return false;
 }
 
+/* CLIENT REPLY SKIP is resolved by an answer in order, which a confirmation is not. And an ON that
+ * was refused in silence is never answered: of two in a row nobody knows which one was. */
+static bool cannot_be_told_apart(const struct redis_session *s, enum redis_change change)
+{
+	const bool is_reply =
+		change == REDIS_REPLY_ON || change == REDIS_REPLY_OFF || change == REDIS_REPLY_SKIP;
+	return (change == REDIS_SUBSCRIPTION && awaits(s, REDIS_REPLY_SKIP)) ||
+	       (is_reply && awaits(s, REDIS_REPLY_ON));
+}
+
 bool redis_expect(struct redis_session *s, const struct redis_wish *wish)
 {
-	if (wish->change == REDIS_SUBSCRIPTION && has_skip(s))
+	if (cannot_be_told_apart(s, wish->change))
 		lose(s);
 	if (s->is_lost) {
 		keep_possible(s, wish->change, wish->n);
