@@ -387,6 +387,8 @@ def unjudged(log, todo, judge):
                 skip_comments(log, judge)
             if status != b"ok" and (not log or not unjudged(log, todo[i + 1:], judge)):
                 return None if log else unjudged(log, todo[i + 1:], judge)
+            if not log and units[0]["unproven"]:
+                continue  # one that opens a cursor on constants, say
             if not log:
                 return "an execution that the server did not log"
             schema, done = log.pop(0)
