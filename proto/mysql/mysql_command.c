@@ -187,8 +187,11 @@ static void follow(struct mysql_state *st, uint8_t command)
 		st->phase = PHASE_CLOSED;
 	if (command == COM_RESET_CONNECTION || command == COM_CHANGE_USER)
 		mysql_prepared_clear(st);
-	if (command == COM_RESET_CONNECTION)
-		st->is_utf8 = mysql_is_mariadb(st) ? st->is_utf8_login : 0; /* MySQL: its own */
+	if (command != COM_RESET_CONNECTION)
+		return;
+	mysql_expect_bytes(st);
+	if (mysql_is_mariadb(st) && st->is_utf8_login) /* MySQL: its own */
+		mysql_expect_utf8(st);
 }
 
 static struct dis_result other_command(struct mysql_state *st, struct bytes in,

@@ -61,6 +61,7 @@ struct bytes mysql_read_text(struct reader *r)
 struct greeting {
 	uint32_t caps, more;
 	uint16_t status;
+	bool knows_255;
 	size_t caps_low_at, caps_high_at, more_at; /* offsets in the body */
 };
 
@@ -77,6 +78,8 @@ static bool read_greeting(struct bytes body, struct greeting *g)
 	struct reader r = reader_of(body);
 	read_skip(&r, 1);
 	const struct bytes version = read_until(&r, '\0');
+	g->knows_255 = version.n > 1 && (version.p[0] == '8' || version.p[0] == '9') &&
+		       version.p[1] == '.';
 	read_skip(&r, 4 + 8); /* thread, first half of the salt */
 	const uint8_t filler = read_u8(&r);
 	g->caps_low_at = r.pos;
@@ -176,6 +179,7 @@ struct dis_result mysql_greeting(struct mysql_state *st, struct bytes in,
 	st->phase = PHASE_GREETED;
 	st->offered = g.caps;
 	st->offered_more = g.more;
+	st->knows_255 = g.knows_255 && !mysql_is_mariadb(st);
 	st->is_lexing_lost = (g.status & STATUS_NO_BACKSLASH) != 0;
 	return mysql_done(n, 0);
 }
@@ -194,13 +198,12 @@ static bool is_unsafe_charset(unsigned id)
 	return false;
 }
 
-/* MariaDB servers do not know MySQL's later ones, and take their own default instead. */
+/* Those that every server knows, and the default of MySQL 8. For a number that it does not know a
+ * server takes its own default instead, which may be latin1. */
 static bool is_utf8_charset(const struct mysql_state *st, unsigned id)
 {
-	if (mysql_is_mariadb(st) && id > 247 && id < 576)
-		return false;
-	return id == 33 || id == 45 || id == 46 || id == 76 || id == 83 ||
-	       (id >= 192 && id <= 247) || (id >= 255 && id <= 323) || (id >= 2048 && id < 2560);
+	return id == 33 || id == 45 || id == 46 || id == 83 || (id >= 192 && id <= 215) ||
+	       (id >= 223 && id <= 247) || (id == 255 && st->knows_255);
 }
 
 /* Takes effect when the server said OK; doubt begins at once. */

@@ -65,6 +65,9 @@ static void settle_login(struct mysql_state *st, const struct mysql_pending *p, 
 		st->is_schema_lost = st->is_schema_pending = 0;
 		st->is_utf8 = st->is_utf8_login = st->is_utf8_next;
 	}
+	/* MariaDB goes on, with a character set of its own. */
+	if (p->command == COM_CHANGE_USER && !is_ok)
+		st->is_utf8 = st->is_utf8_login = 0;
 }
 
 /* `code` 0: it went well. */
@@ -74,6 +77,8 @@ static void end_reply(struct mysql_state *st, uint16_t code, const struct dis_si
 	const bool is_ok = code == 0;
 	settle_schema(st, &p, is_ok);
 	settle_login(st, &p, is_ok);
+	if (is_ok && p.flags & PENDING_SETS_UTF8)
+		st->is_utf8 = 1;
 	if (p.command == COM_STMT_PREPARE && !is_ok)
 		mysql_prepared_drop(st, p.slot);
 	struct mysql_draft d = {.n = 0};

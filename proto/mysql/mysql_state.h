@@ -130,6 +130,7 @@ enum {
 	PENDING_SETS_SCHEMA = 1u << 0, /* success makes schema_next the schema */
 	PENDING_IS_MULTI =
 		1u << 1, /* several statements: an error does not say which took effect */
+	PENDING_SETS_UTF8 = 1u << 2, /* success makes the text UTF-8 */
 };
 
 /* n equal commands in a row, of which none has flags or a slot when there are several. */
@@ -155,6 +156,7 @@ struct mysql_state {
 	uint8_t is_utf8_next;	/* what COM_CHANGE_USER asks for ... */
 	uint8_t is_utf8_login;	/* ... and what a MariaDB server goes back to at a reset */
 	uint8_t is_cloning;	/* the server began to send its files */
+	uint8_t knows_255;	/* MySQL 8 and later, where 255 is UTF-8 */
 	uint32_t offered, caps; /* what the server offered, and what of it the client took */
 	uint32_t offered_more, caps_more;
 
@@ -309,6 +311,10 @@ struct dis_result mysql_statement_go_on(struct mysql_state *st, struct bytes in,
 					const struct dis_sink *sink);
 /* The command sets the schema when it succeeds. */
 void mysql_expect_schema(struct mysql_state *st, struct bytes schema);
+/* Doubt at once: the text is not UTF-8, whatever earlier commands will be answered. */
+void mysql_expect_bytes(struct mysql_state *st);
+/* The command makes the text UTF-8 when it succeeds. */
+void mysql_expect_utf8(struct mysql_state *st);
 
 /* ---------------------------------------------------------------- mysql_reply.c */
 

@@ -107,6 +107,19 @@ void mysql_expect_schema(struct mysql_state *st, struct bytes schema)
 	memcpy(st->schema_next.text, schema.p, schema.n);
 }
 
+void mysql_expect_bytes(struct mysql_state *st)
+{
+	st->is_utf8 = 0;
+	for (size_t i = 0; i < MYSQL_PENDING_MAX; i++)
+		st->pending[i].flags &= (uint8_t)~PENDING_SETS_UTF8;
+}
+
+/* Until the reply the text counts as it did: a name in UTF-8 is unproven then, at worst. */
+void mysql_expect_utf8(struct mysql_state *st)
+{
+	mysql_last_pending(st)->flags |= PENDING_SETS_UTF8;
+}
+
 static struct bytes text_of(const struct mysql_state *st, struct bytes text)
 {
 	if (st->is_head_kept)
@@ -120,8 +133,10 @@ static void follow(struct mysql_state *st, const struct sql *s)
 		return; /* it takes effect when executed, and is unproven then: see summarise() */
 	if (s->effects & SQL_LOSES_LEXING)
 		st->is_lexing_lost = 1;
-	if (s->effects & (SQL_SETS_UTF8 | SQL_SETS_BYTES))
-		st->is_utf8 = (s->effects & SQL_SETS_UTF8) != 0;
+	if (s->effects & SQL_SETS_BYTES)
+		mysql_expect_bytes(st);
+	if (s->effects & SQL_SETS_UTF8)
+		mysql_expect_utf8(st);
 	if (s->effects & SQL_USES_SCHEMA && s->n_tables == 1) {
 		mysql_expect_schema(st, sql_name(s, s->tables[0].schema_at, s->tables[0].schema_n));
 		st->is_next_in_force = 1;

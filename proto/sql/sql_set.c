@@ -70,6 +70,7 @@ static void on_mode(struct sql *s)
 	head_go(s, SQL_H_SET_COLLATE);
 }
 
+/* A global one is that of later sessions; where GLOBAL stands beside it, it may be. */
 static void on_charset(struct sql *s)
 {
 	if (sql_is_word(s, SQL_W_SET) && s->previous_word == SQL_W_CHARACTER)
@@ -77,7 +78,7 @@ static void on_charset(struct sql *s)
 	const struct bytes text = sql_text(s);
 	s->effects &= (uint8_t) ~(SQL_SETS_UTF8 | SQL_SETS_BYTES);
 	if (is_value(s) && SQL_LIST_HAS(utf8_charsets, text))
-		s->effects |= SQL_SETS_UTF8;
+		s->effects |= s->verb == SQL_SET_GLOBAL ? SQL_SETS_BYTES : SQL_SETS_UTF8;
 	else if (is_value(s) &&
 		 (SQL_LIST_HAS(byte_charsets, text) || sql_is_word(s, SQL_W_DEFAULT)))
 		s->effects |= SQL_SETS_BYTES;
@@ -102,8 +103,7 @@ static void on_name(struct sql *s, struct bytes name)
 {
 	if (bytes_is_nocase(name, "sql_mode"))
 		s->goal = SQL_H_SET_MODE;
-	else if (bytes_is_nocase(name, "character_set_client") ||
-		 bytes_is_nocase(name, "character_set_connection"))
+	else if (bytes_is_nocase(name, "character_set_client"))
 		s->goal = SQL_H_SET_CHARSET;
 	else
 		s->goal = SQL_H_SET;
