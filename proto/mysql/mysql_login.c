@@ -427,6 +427,7 @@ const char *mysql_change_user(struct mysql_state *st, struct bytes body)
 	if (why)
 		return why;
 	copy_user(&st->user_next, user);
+	st->is_schema_lost |= st->is_schema_pending; /* schema_next is no more that command's */
 	copy_schema(&st->schema_next, schema);
 	st->is_utf8_next = 0; /* without one it is the server's own */
 	if (reader_left(&r) >= 2)

@@ -308,6 +308,13 @@ static struct dis_result unasked(struct mysql_state *st, struct bytes in, struct
 	return mysql_done(seen, MYSQL_HEADER + (uint64_t)p.n - seen);
 }
 
+/* The only command that has no reply is one that the server does not have whole. Its place in
+ * `pending` stays: the rest of its text is about to be judged by it. */
+static bool is_half_asked(const struct mysql_state *st)
+{
+	return st->is_streaming && mysql_is_alone(st);
+}
+
 /* Rows that are here whole and end nothing: how many bytes of them, all without an event. */
 static size_t take_rows(struct mysql_state *st, struct bytes in)
 {
@@ -336,7 +343,7 @@ struct dis_result mysql_reply(struct mysql_state *st, struct bytes in, const str
 	const size_t seen = MYSQL_HEADER + (p.n < SEEN ? p.n : SEEN);
 	if (in.n < seen)
 		return mysql_more(seen);
-	if (st->n_pending == 0)
+	if (st->n_pending == 0 || is_half_asked(st))
 		return unasked(st, in, p, seen, sink);
 	if (st->reply == REPLY_START)
 		start(st);
