@@ -86,6 +86,7 @@ static bool say_command(struct bytes word, const struct dis_sink *sink)
 		struct mysql_draft d;
 		mysql_begin_request(&d, &nobody, (enum mysql_command)sayable[i].command,
 				    (enum sql_verb)sayable[i].verb);
+		mysql_put_no_digest(&d, (enum sql_verb)sayable[i].verb);
 		mysql_emit(sink, DIS_REQUEST, &d);
 		return true;
 	}

@@ -122,6 +122,7 @@ static const char *judge_named(struct mysql_state *st, const struct shape *shape
 		mysql_put_whole_schema(d, st, name);
 	else
 		mysql_put_text(d, F_SCHEMA, name);
+	mysql_put_no_digest(d, (enum sql_verb)shape->verb);
 	if (shape->command == COM_INIT_DB)
 		mysql_expect_schema(st, name);
 	return NULL;
@@ -162,6 +163,7 @@ static const char *judge(struct mysql_state *st, const struct shape *shape, stru
 		return NULL;
 	}
 	mysql_begin_request(d, st, (enum mysql_command)shape->command, (enum sql_verb)shape->verb);
+	mysql_put_no_digest(d, (enum sql_verb)shape->verb);
 	if (shape->command == COM_TABLE_DUMP || shape->command == COM_CLONE)
 		d->flags |= DIS_UNPROVEN;
 	return NULL;

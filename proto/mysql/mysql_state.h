@@ -276,6 +276,8 @@ void mysql_put_word(struct mysql_draft *d, enum mysql_field field, const char *w
 void mysql_put_objects(struct mysql_draft *d, const struct mysql_state *st, const struct sql *s);
 /* Behind the objects: functions, WHERE, place in its packet (from 1), digest. */
 void mysql_put_facts(struct mysql_draft *d, const struct sql *s, unsigned place);
+/* Last in the request of a command that is no statement. */
+void mysql_put_no_digest(struct mysql_draft *d, enum sql_verb verb);
 /* One table of the schema in force. */
 void mysql_put_table(struct mysql_draft *d, const struct mysql_state *st, struct bytes name);
 /* A schema, and all its tables. */

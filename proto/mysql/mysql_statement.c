@@ -236,6 +236,7 @@ static struct dis_result unreadable(struct mysql_state *st, const struct dis_sin
 	struct mysql_draft d;
 	mysql_begin_request(&d, st, (enum mysql_command)st->command, SQL_UNKNOWN);
 	d.flags |= DIS_UNPROVEN;
+	mysql_put_word(&d, F_DIGEST, "unparsed");
 	mysql_emit(sink, DIS_REQUEST, &d);
 	st->is_lexing_lost = 1;
 	st->is_streaming = 0;
