@@ -83,16 +83,26 @@ static bool is_true(struct bytes value)
 	return true;
 }
 
+/* The server reads a hyphen in the names of options as an underscore, in any case. */
+static bool is_named(struct bytes name, const char *text)
+{
+	size_t i = 0;
+	while (i < name.n && text[i] &&
+	       byte_lower(name.p[i] == '-' ? '_' : name.p[i]) == (uint8_t)text[i])
+		i++;
+	return i == name.n && !text[i];
+}
+
 /* A setting by name, from the packet or from its options. */
 static void take_setting(struct login *l, struct bytes name, struct bytes value)
 {
-	if (bytes_is_nocase(name, "search_path"))
+	if (is_named(name, "search_path"))
 		l->is_path_lost |= !pgsql_read_path(&l->path, value);
-	else if (bytes_is_nocase(name, "client_encoding"))
+	else if (is_named(name, "client_encoding"))
 		l->is_encoding_unsafe |= pgsql_is_unsafe_encoding(value);
-	else if (bytes_is_nocase(name, "standard_conforming_strings"))
+	else if (is_named(name, "standard_conforming_strings"))
 		l->is_escaping |= !bytes_is_nocase(value, "on") && !bytes_is_nocase(value, "true");
-	else if (bytes_is_nocase(name, "role") || bytes_is_nocase(name, "session_authorization"))
+	else if (is_named(name, "role") || is_named(name, "session_authorization"))
 		l->is_role = true;
 }
 
