@@ -79,6 +79,7 @@ static bool is_whole(const struct pgsql *s)
 	case PGSQL_S_SAMPLE:
 	case PGSQL_S_WITH:
 	case PGSQL_S_NEXTVAL:
+	case PGSQL_S_NEXTVAL_END:
 	case PGSQL_S_CATALOG:
 		return false;
 	}

@@ -24,8 +24,9 @@ enum pgsql_state {
 	PGSQL_S_SKIP,	 /* names of columns, options */
 	PGSQL_S_DEF,	 /* definitions of a CREATE or ALTER: expressions, and tables referred to */
 	PGSQL_S_NEXTVAL, /* after nextval(: a text that names a sequence */
-	PGSQL_S_CATALOG, /* after OPERATOR(: pg_catalog must come */
-	PGSQL_S_REST,	 /* nothing more in this statement names a table or calls */
+	PGSQL_S_NEXTVAL_END, /* after that text: a cast, then nothing that makes another of it */
+	PGSQL_S_CATALOG,     /* after OPERATOR(: pg_catalog must come */
+	PGSQL_S_REST,	     /* nothing more in this statement names a table or calls */
 };
 
 /* What the list of tables belongs to, hence what may follow a table. */

@@ -198,7 +198,7 @@ static bool tail_of_insert(struct pgsql *s)
 {
 	struct pgsql_frame *f = &s->frames[0];
 	if (pgsql_is_punct(s, '(')) {
-		pgsql_push(s, PGSQL_S_TAIL, PGSQL_K_SKIP, 0);
+		pgsql_push(s, PGSQL_S_TAIL, PGSQL_K_EXPR, 0); /* a[f()] is a column, too */
 	} else if (PGSQL_IS(s, PGSQL_W_SELECT, PGSQL_W_TABLE, PGSQL_W_WITH)) {
 		*f = (struct pgsql_frame){.state = PGSQL_S_START, .flags = PGSQL_F_INSERT};
 		pgsql_query_token(s);

@@ -8,6 +8,7 @@
  * reserved word is but a label, and behind a dot a name.
  */
 #include "postgres/pgsql_grammar.h"
+#include "sql/sql_list.h"
 
 static void go(struct pgsql *s, enum pgsql_state state)
 {
@@ -99,7 +100,7 @@ static void on_nextval(struct pgsql *s)
 {
 	struct sql_table t = {0};
 	const size_t n = s->token.n, dot = bytes_find(pgsql_text(s), '.');
-	go(s, PGSQL_S_EXPR);
+	go(s, PGSQL_S_NEXTVAL_END);
 	if (!is_plain_name(s)) {
 		pgsql_doubt(s);
 		return;
@@ -112,6 +113,23 @@ static void on_nextval(struct pgsql *s)
 	}
 	if (pgsql_keep_name(s, &t.name_at, &t.name_n))
 		pgsql_add_table(s, t);
+}
+
+/* A cast that leaves the name as it is: 'a' || 'b' and 'ab'::char are other sequences. */
+static bool is_cast(const struct pgsql *s)
+{
+	static const char *const types[] = {"pg_catalog", "regclass", "text", "varchar"};
+	if (pgsql_is_punct(s, '.'))
+		return s->n_catalog == 2;
+	return pgsql_is_punct(s, ':') || (s->token.is_own && SQL_LIST_HAS(types, pgsql_text(s)));
+}
+
+static void on_nextval_end(struct pgsql *s)
+{
+	if (pgsql_is_punct(s, ')') || pgsql_is_punct(s, ','))
+		again(s, PGSQL_S_EXPR);
+	else if (!is_cast(s))
+		pgsql_doubt(s);
 }
 
 static void on_catalog(struct pgsql *s)
@@ -404,8 +422,8 @@ static bool takes_decoration(struct pgsql *s)
 		return s->previous_word == PGSQL_W_WITH;
 	if (pgsql_is_word(s, PGSQL_W_TABLESAMPLE))
 		go(s, PGSQL_S_SAMPLE);
-	else if (pgsql_is_punct(s, '(') && has(s, PGSQL_F_ALIASED))
-		pgsql_push(s, PGSQL_S_TAIL, PGSQL_K_SKIP, 0);
+	else if (pgsql_is_punct(s, '(') && has(s, PGSQL_F_ALIASED)) /* REPEATABLE (f()), too */
+		pgsql_push(s, PGSQL_S_TAIL, has(s, PGSQL_F_CALL) ? PGSQL_K_SKIP : PGSQL_K_EXPR, 0);
 	else
 		return false;
 	return true;
@@ -498,6 +516,9 @@ void pgsql_query_token(struct pgsql *s)
 		break;
 	case PGSQL_S_NEXTVAL:
 		on_nextval(s);
+		break;
+	case PGSQL_S_NEXTVAL_END:
+		on_nextval_end(s);
 		break;
 	case PGSQL_S_CATALOG:
 		on_catalog(s);
