@@ -98,6 +98,16 @@ static unsigned unknown_effects(const struct pgsql *s)
 	return 0;
 }
 
+/* An UPDATE of that view is set_config(), also through a view of one's own. In an unproven
+ * statement it may stand in a WITH. */
+static void end_settings(struct pgsql *s)
+{
+	if (s->verb == PGSQL_UPDATE || s->verb == PGSQL_CREATE)
+		pgsql_doubt(s);
+	if (s->is_unproven)
+		s->effects |= PGSQL_LOSES_PATH | PGSQL_LOSES_LEXING;
+}
+
 void pgsql_end_statement(struct pgsql *s)
 {
 	if (!s->has_token)
@@ -109,6 +119,8 @@ void pgsql_end_statement(struct pgsql *s)
 		pgsql_dispatch(s);
 	if (!is_whole(s))
 		pgsql_doubt(s);
+	if (s->has_settings)
+		end_settings(s);
 	if (s->is_unproven)
 		s->effects |= (uint8_t)unknown_effects(s);
 }

@@ -140,8 +140,9 @@ struct pgsql {
 	uint8_t is_nul;	       /* a NUL byte came: no text goes on behind it */
 	uint8_t n_tables, n_ctes;
 	uint16_t n_names;
-	uint8_t has_where; /* the statement itself, not a query in parentheses */
-	uint8_t unused[3];
+	uint8_t has_where;    /* the statement itself, not a query in parentheses */
+	uint8_t has_settings; /* the name pg_settings, wherever */
+	uint8_t unused[2];
 	struct sql_calls calls;
 	struct sql_digest digest;
 	struct sql_table object; /* its name: a database or a prepared statement */

@@ -113,6 +113,12 @@ static void take_digest(struct pgsql *s)
 		sql_digest_literal(&s->digest);
 }
 
+static void take_settings(struct pgsql *s)
+{
+	const bool is_name = s->token.kind == PGSQL_T_WORD || s->token.kind == PGSQL_T_QUOTED;
+	s->has_settings |= is_name && bytes_is_nocase(pgsql_text(s), "pg_settings");
+}
+
 static void take_where(struct pgsql *s)
 {
 	s->has_where |=
@@ -134,6 +140,7 @@ static void take_token(struct pgsql *s)
 	}
 	if (bytes_is_nocase(pgsql_text(s), "set_config"))
 		s->effects |= PGSQL_LOSES_PATH | PGSQL_LOSES_LEXING;
+	take_settings(s);
 	remember(s);
 }
 
