@@ -99,6 +99,13 @@ void postgres_begin_request(struct postgres_draft *d, const struct postgres_stat
 	postgres_put_text(d, F_DATABASE, postgres_name_of(&st->database));
 }
 
+void postgres_begin_command(struct postgres_draft *d, const struct postgres_state *st,
+			    const char *command, enum pgsql_verb verb)
+{
+	postgres_begin_request(d, st, command, verb);
+	postgres_put_word(d, F_DIGEST, "none");
+}
+
 void postgres_put_everything(struct postgres_draft *d)
 {
 	postgres_put_word(d, F_SCHEMA, "*");

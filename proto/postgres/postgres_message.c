@@ -127,7 +127,7 @@ static const char *on_named(struct postgres_state *st, const struct shape *shape
 static void call(struct postgres_state *st, const struct dis_sink *sink)
 {
 	struct postgres_draft d;
-	postgres_begin_request(&d, st, "function_call", PGSQL_FUNCTION_CALL);
+	postgres_begin_command(&d, st, "function_call", PGSQL_FUNCTION_CALL);
 	d.flags |= DIS_UNPROVEN;
 	postgres_emit(sink, DIS_REQUEST, &d);
 	follow(st, 0, PGSQL_FUNCTION_CALL, true);

@@ -209,7 +209,7 @@ static void emit_login(struct postgres_state *st, const struct login *l,
 	postgres_emit(sink, DIS_SESSION, &d);
 	if (!l->is_replication && !l->is_role)
 		return;
-	postgres_begin_request(&d, st, "startup",
+	postgres_begin_command(&d, st, "startup",
 			       l->is_replication ? PGSQL_REPLICATION : PGSQL_ACCOUNT);
 	if (l->is_replication)
 		postgres_put_everything(&d);
@@ -242,7 +242,7 @@ static struct dis_result cancel(struct postgres_state *st, size_t n, const struc
 {
 	struct postgres_draft d;
 	claim(st, sink);
-	postgres_begin_request(&d, st, "cancel", PGSQL_CANCEL);
+	postgres_begin_command(&d, st, "cancel", PGSQL_CANCEL);
 	postgres_emit(sink, DIS_REQUEST, &d);
 	st->phase = PHASE_CLOSED;
 	return postgres_done(n, 0);

@@ -234,6 +234,10 @@ void postgres_put_facts(struct postgres_draft *d, const struct pgsql *s, unsigne
 /* command, verb, user and database: how every request begins. */
 void postgres_begin_request(struct postgres_draft *d, const struct postgres_state *st,
 			    const char *command, enum pgsql_verb verb);
+/* The same of a command that is no statement. Its digest is a word of its own: were there none, a
+ * rule that lists digests would not speak of it, and an allow for some statements let it pass. */
+void postgres_begin_command(struct postgres_draft *d, const struct postgres_state *st,
+			    const char *command, enum pgsql_verb verb);
 void postgres_put_everything(struct postgres_draft *d);
 void postgres_emit(const struct dis_sink *sink, enum dis_kind kind, const struct postgres_draft *d);
 
