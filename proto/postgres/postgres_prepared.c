@@ -319,6 +319,8 @@ void postgres_prepared_doubted(struct postgres_state *st)
 void postgres_prepared_settled(struct postgres_state *st, uint8_t segment)
 {
 	struct postgres_prepared *p = &st->prepared;
+	if (st->order.n_outstanding > POSTGRES_SEGMENTS_MAX)
+		return; /* what is left is of the segment at hand, which may bear the same number */
 	for (size_t i = 0; i < POSTGRES_STATEMENTS_MAX; i++)
 		if (p->statements[i].segment == segment)
 			p->statements[i].order = 0;
