@@ -264,7 +264,7 @@ static void print_selector(FILE *out)
 	fputs("@.+|(", out);
 	for (size_t i = 0; (kind = selector_prefixed_kind(i)); i++)
 		fprintf(out, "%s%s", i ? "|" : "", kind);
-	fputs("):.+|[^/:@]+/[^/:]+)$\"},\n"
+	fputs("):.+|[^/:@][^/:]*/[^/:]+)$\"},\n"
 	      "{\"type\": \"array\", \"minItems\": 1, \"items\": " REF(
 		      "selector") "},\n"
 				  "{\"type\": \"object\", \"minProperties\": 1, \"maxProperties\": "
@@ -298,13 +298,27 @@ static void print_rule(FILE *out)
 	fputc('}', out);
 }
 
+/* The file itself has a version; a file without one, and without settings, may be an included one.
+ */
+static void print_kinds_of_file(FILE *out)
+{
+	fputs("\"anyOf\": [{\"required\": [\"version\"]}, {\"propertyNames\": {\"enum\": "
+	      "[\"mode\"",
+	      out);
+	for (const struct key *k = file_keys; k->name; k++)
+		if (k->kind != KEY_MISSING)
+			fprintf(out, ", \"%s\"", k->name);
+	fputs("]}}],\n", out);
+}
+
 void policy_schema(FILE *out)
 {
 	fputs("{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-	      "\"title\": \"bridgewarden policy\", \"type\": \"object\", \"required\": "
-	      "[\"version\"], "
-	      "\"additionalProperties\": false,\n\"properties\": {",
+	      "\"title\": \"bridgewarden policy\", \"type\": \"object\", "
+	      "\"additionalProperties\": false,\n",
 	      out);
+	print_kinds_of_file(out);
+	fputs("\"properties\": {", out);
 	print_properties(file_keys, "", out);
 	print_properties(config_keys, ",", out);
 	fputs("},\n\"$defs\": {\n", out);

@@ -4,7 +4,7 @@
 
  - Every shipped policy and every good example of docs/policy.md is valid by the schema.
  - What is wrong in a way that a schema can see is refused by it.
- - It refuses nothing that the loader takes: examples with a key, a word or a value changed are shown to both.
+ - It refuses nothing that the loader takes, be it an included file: examples with a key, a word or a value changed are shown to both.
  - What `policy print` writes of each example is valid, passes the same tests and prints the same again.
  - No key of the loader's tables is without a schema.
 Exit status 77 where jsonschema or PyYAML is missing."""
@@ -25,7 +25,7 @@ except ImportError as e:
     sys.exit(77)
 
 WRONG = [
-    "{}", "version: 2", "version: '1'", "version: 1\nruels: []", "version: 1\nmode: enforced", "version: 1\nrules: {}",
+    "engine: {workers: 2}", "version: 2", "version: '1'", "version: 1\nruels: []", "version: 1\nmode: enforced", "version: 1\nrules: {}",
     "version: 1\ndefaults: {internal: maybe}", "version: 1\ndefaults: {unknown_identity: {hold: 5}}",
     "version: 1\ndefaults: {on_failure: {internal: shut}}", "version: 1\nengine: {workers: 17}",
     "version: 1\ndocker: {enabled: yes please}", "version: 1\nmanage: [blog]", "version: 1\nresponses: {}",
@@ -43,6 +43,9 @@ WRONG = [
     "name: r, from: any, to: any, app: mysql, allow: [{verbs: reed}]", "name: r, from: any, to: any, app: mysql, tls: strip, allow: true",
     "name: r, from: any, to: any, deny: true, rate: {new: 5/s}", "name: r, from: any, to: any, deny: true, log: loud",
     "name: r, from: any, to: any, deny: true, expires: tomorrow", "name: r, from: any, to: any, deny: true, broad: maybe")]
+
+RIGHT = ["version: 1\nidentities: {a: 'a@b/c'}", "version: 1\nrules: [{name: r, from: 'a@b/c@d', to: 'not:a@/b', deny: true}]"]
+INCLUDED = ["{}", "mode: observe", "identities: {a: a/b}", "rules: [{name: r, from: a/b, to: any, deny: true}]\ntests: []"]
 
 
 class Core(yaml.SafeLoader):
@@ -140,6 +143,14 @@ def main(root, command):
         for wrong in WRONG:
             if accepted(command, folder, yaml.load(wrong, Core)):
                 problems.append(f"is not wrong for the loader: {wrong}")
+        for right in RIGHT:
+            problems += [f"refused by the schema: {right}"] * (not validator.is_valid(yaml.load(right, Core)))
+            problems += [f"is not right for the loader: {right}"] * (not accepted(command, folder, yaml.load(right, Core)))
+        for section in INCLUDED:
+            problems += [f"refused by the schema: {section}"] * (not validator.is_valid(yaml.load(section, Core)))
+            (pathlib.Path(folder) / "section.yaml").write_text(section)
+            if not accepted(command, folder, {"version": 1, "include": "section.yaml"}):
+                problems.append(f"not taken when it is included: {section}")
         for _ in range(400):
             name, document = dice.choice(goods)
             document = change(dice, document)
