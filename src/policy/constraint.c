@@ -3,10 +3,12 @@
  * Constraints by the dissector's own table: a key is that of a field, a value is what the field's
  * type takes. This file knows no protocol.
  *
- *	text fields    patterns (glob.h), or re: and an expression (regex.h); where the field has a
- *closed set of words, those and the names of groups of them number fields  200, "200-299", true
- *(1), false (0); a key that begins with max_ takes one number, the greatest allowed unparsed allow
- *| deny: does the item hold for requests whose fields could not be proven? Default: deny
+ *	text fields    patterns (glob.h), or re: and an expression (regex.h); where the
+ *	               field has a closed set of words, those and the names of groups
+ *	number fields  200, "200-299", true (1), false (0); a key that begins with max_
+ *	               takes one number, the greatest allowed
+ *	unparsed       allow | deny: does the item hold for requests whose fields could
+ *	               not be proven? Default: deny
  */
 #include "policy/rules.h"
 

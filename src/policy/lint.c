@@ -2,10 +2,13 @@
 /*
  * What needs the whole policy: names that resolve, and the linter proper.
  *
- *	swallowed  error    an unconstrained allow covers a pair that another allow constrains, so
- *the constraint is void dead       error    a rule that can never decide: nobody fits its
- *selectors, or enforced denies leave nothing of it shadowed   warning  what a rule, an item or a
- *value decides, another one decides alike too broad  warning  everything, from or to everybody
+ *	swallowed  error    an unconstrained allow covers a pair that another allow
+ *	                    constrains, so the constraint is void
+ *	dead       error    a rule that can never decide: nobody fits its selectors,
+ *	                    or enforced denies leave nothing of it
+ *	shadowed   warning  what a rule, an item or a value decides, another one
+ *	                    decides alike
+ *	too broad  warning  everything, from or to everybody
  *
  * Errors are what makes the policy mean something else than it says, warnings what is only
  * superfluous or unwise. All judge the text of selectors (side.h).

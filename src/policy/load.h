@@ -45,8 +45,8 @@
  *
  * A default of `allow` holds only where no allow rule covers the pair: what a rule constrains, no
  * default swallows. `ringfence: project` allows, in the same way, the containers of one Compose
- * project to one another. Between two addresses of which neither is an endpoint, defaults.internal
- *holds.
+ * project to one another. Between two addresses of which neither is an endpoint,
+ * defaults.internal holds.
  */
 #ifndef POLICY_LOAD_H
 #define POLICY_LOAD_H

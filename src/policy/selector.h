@@ -28,7 +28,7 @@ const char *selector_prefixed_kind(size_t i);
 void selector_describe(const struct policy *policy, const struct expr *expr, FILE *out);
 
 /* May both describe one and the same address? Errs towards yes only where one pattern covers the
- * other. */
+ * other; selectors of different kinds are taken for different people, but for any and internet. */
 bool atoms_overlap(const struct atom *a, const struct atom *b);
 /* Does everything that b describes fit a, too? False when in doubt. */
 bool atom_covers(const struct atom *a, const struct atom *b);

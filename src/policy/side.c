@@ -2,6 +2,9 @@
 /*
  * Sides are compared atom by atom: equal, or one pattern covers the other, or one says `any`. `all`
  * counts as each of its parts and `not` as `any`: rather one `broad: true` too many than a hole.
+ *
+ * Atoms of different kinds count as different people, although one container may have both: a rule
+ * for `container:web` may swallow one for `shop/web`, and one for `cidr:` one for a name, unseen.
  */
 #include "policy/side.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How rules stand to each other, judged on their text alone, since the containers of tomorrow are
- * unknown: what may overlap, and what surely covers what. The first errs towards yes, the second
- * towards no.
+ * unknown: what may overlap, and what surely covers what. The first errs towards yes within a
+ * kind of selector (side.c), the second towards no.
  */
 #ifndef POLICY_SIDE_H
 #define POLICY_SIDE_H
