@@ -109,10 +109,11 @@ struct positions {
 
 enum { POSITION_WORDS = (GLOB_MAX + 1 + 63) / 64 };
 
-/* Adds `at` and, since a run may be empty, what follows it. */
+/* Adds `at` and, since a run may be empty, what follows it; where `at` is in the set already, so is
+ * that. */
 static void positions_add(const struct glob *g, struct positions *s, size_t at)
 {
-	for (;;) {
+	while (!(s->bits[at / 64] >> (at % 64) & 1)) {
 		s->bits[at / 64] |= UINT64_C(1) << (at % 64);
 		if (at == g->pattern.n)
 			return;

@@ -11,7 +11,10 @@
  *	too broad  warning  everything, from or to everybody
  *
  * Errors are what makes the policy mean something else than it says, warnings what is only
- * superfluous or unwise. All judge the text of selectors (side.h).
+ * superfluous or unwise. A reload must not take long, whatever the file says: constraints are
+ * compared as long as an effort (side.h) lasts, and beyond it the linter is silent about them. No
+ * error but that of a rule whose items are all dead depends on it. All judge the text of selectors
+ *(side.h).
  */
 #include "policy/lint.h"
 
@@ -20,7 +23,10 @@
 
 #include <stdlib.h>
 
-enum { NAMED_DEPTH_MAX = 16 }; /* identities of identities */
+enum {
+	NAMED_DEPTH_MAX = 16,	/* identities of identities */
+	RULES_EFFORT = 4 << 20, /* comparisons within rules, of all of them */
+};
 
 /* ---- names ---- */
 
@@ -94,9 +100,10 @@ void policy_lint(struct loading *l)
 		resolve(l, &policy->rules[i].to);
 	if (errors != l->diags->n_errors || !identities_end(l))
 		return;
+	struct effort effort = {RULES_EFFORT};
 	lint_pairs(l);
 	/* what is wrong comes first: its remedy may change what is superfluous */
 	for (size_t i = 0; i < policy->n_rules && errors == l->diags->n_errors; i++)
 		if (!policy->rules[i].is_expired)
-			lint_rule(l, &policy->rules[i]);
+			lint_rule(l, &policy->rules[i], &effort);
 }

@@ -4,9 +4,10 @@
 #define POLICY_LINT_H
 
 #include "policy/node.h"
+#include "policy/side.h"
 
-/* What one rule says by itself. */
-void lint_rule(struct loading *l, const struct rule *rule);
+/* What one rule says by itself. The effort is for its constraints, and may be one for all rules. */
+void lint_rule(struct loading *l, const struct rule *rule, struct effort *effort);
 /* What rules say of one another. */
 void lint_pairs(struct loading *l);
 /* "line 3", or "FILE:3" where that is another file than the complaint's. */

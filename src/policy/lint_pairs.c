@@ -10,8 +10,9 @@
 
 enum {
 	PARTS_MAX = 1 << 12, /* pairs of atoms of one rule that denies are held against */
-	/* Comparisons for warnings; what is left then is not looked at. Errors have no such end. */
-	SHADOW_BUDGET = 20 << 20,
+	/* What one rule's constraints are to another's; see struct effort. */
+	ITEMS_EFFORT = 4 << 20,
+	SHADOW_EFFORT = 4 << 20,
 };
 
 struct pairs {
@@ -20,7 +21,7 @@ struct pairs {
 	struct sides *sides;
 	struct neighbours near;
 	struct numbers found;
-	size_t budget;
+	struct effort effort; /* of the judgement that is being made */
 };
 
 const char *lint_where(const struct loading *l, const struct place *complaint,
@@ -201,15 +202,22 @@ static bool is_dead(struct pairs *p, size_t which, struct killers *killers)
 	return true;
 }
 
-static bool covers_pair(const struct pairs *p, size_t a, size_t b)
+static size_t cost_of_sides(const struct sides *a, const struct sides *b)
 {
-	return ports_cover(&p->policy->rules[a], &p->policy->rules[b]) &&
+	return a->from.atoms.n * b->from.atoms.n + a->to.atoms.n * b->to.atoms.n;
+}
+
+static bool covers_pair(struct pairs *p, size_t a, size_t b)
+{
+	size_t n_ports = p->policy->rules[a].n_ports * p->policy->rules[b].n_ports;
+	return effort_spend(&p->effort, n_ports + cost_of_sides(&p->sides[a], &p->sides[b])) &&
+	       ports_cover(&p->policy->rules[a], &p->policy->rules[b]) &&
 	       side_covers(&p->sides[a].from, &p->sides[b].from) &&
 	       side_covers(&p->sides[a].to, &p->sides[b].to);
 }
 
 /* One that does it alone says it shorter. */
-static void keep_a_lone_killer(const struct pairs *p, size_t which, struct killers *killers)
+static void keep_a_lone_killer(struct pairs *p, size_t which, struct killers *killers)
 {
 	for (size_t i = 0; i < killers->rules.n; i++) {
 		if (!covers_pair(p, killers->rules.v[i], which))
@@ -243,18 +251,18 @@ static void say_dead(struct pairs *p, const struct rule *rule, const struct numb
 
 /* The deny that refuses all that one item allows, or NULL. What the item allows without reading it
  * no constraint can refuse. */
-static const struct rule *killer_of_item(const struct pairs *p, size_t which,
+static const struct rule *killer_of_item(struct pairs *p, size_t which,
 					 const struct constraint_item *item)
 {
 	const struct rule *rule = &p->policy->rules[which];
-	for (size_t i = 0; i < p->found.n; i++) {
+	for (size_t i = 0; i < p->found.n && effort_spend(&p->effort, 1); i++) {
 		const struct rule *deny = &p->policy->rules[p->found.v[i]];
 		if (!rule_is_constrained(deny) || !outlasts(deny, rule) ||
 		    (app_set(rule->app) & ~app_set(deny->app)) ||
 		    !covers_pair(p, p->found.v[i], which))
 			continue;
 		for (size_t k = 0; k < deny->n_items; k++)
-			if (item_kills(rule->app, &deny->items[k], item))
+			if (item_kills(rule->app, &deny->items[k], item, &p->effort))
 				return deny;
 	}
 	return NULL;
@@ -265,35 +273,42 @@ static bool is_readable(const struct rule *rule)
 	return app_is_sealed(rule->app) || rule_tls(rule) == TLS_FORBID;
 }
 
+static void say_dead_items(struct pairs *p, const struct rule *rule, const struct rule **killers)
+{
+	struct where room;
+	for (size_t i = 0; i < rule->n_items; i++)
+		if (killers[i])
+			complain(p->l, &rule->items[i].place, DIAG_WARNING, "leave it out",
+				 "`%s` (%s) denies every request that this item allows",
+				 killers[i]->name, where(p, rule, killers[i], &room));
+}
+
 static void check_items(struct pairs *p, size_t which)
 {
 	const struct rule *rule = &p->policy->rules[which];
 	const struct sides *s = &p->sides[which];
-	const struct rule *first = NULL, *deny = NULL;
 	struct where room;
-	size_t n_dead = 0;
 	if (!is_readable(rule) || !n_parts(&s->from) || !n_parts(&s->to))
 		return;
 	if (!neighbours_covering(&p->near, part(&s->from, 0), part(&s->to, 0), &p->found))
 		out_of_memory(p->l);
-	for (size_t i = 0; i < rule->n_items; i++) {
-		deny = killer_of_item(p, which, &rule->items[i]);
-		n_dead += deny != NULL;
-		first = first ? first : deny;
-	}
-	if (first && n_dead == rule->n_items) {
-		complain(p->l, &rule->place, DIAG_ERROR, "remove it, or narrow what denies it",
-			 "rule `%s` can never apply: `%s` (%s) denies every request that it allows",
-			 rule->name, first->name, where(p, rule, first, &room));
+	const struct rule **killers = calloc(rule->n_items, sizeof(const struct rule *));
+	if (!killers) {
+		out_of_memory(p->l);
 		return;
 	}
-	for (size_t i = 0; i < rule->n_items && n_dead; i++) {
-		deny = killer_of_item(p, which, &rule->items[i]);
-		if (deny)
-			complain(p->l, &rule->items[i].place, DIAG_WARNING, "leave it out",
-				 "`%s` (%s) denies every request that this item allows", deny->name,
-				 where(p, rule, deny, &room));
+	size_t n_dead = 0;
+	for (size_t i = 0; i < rule->n_items; i++) {
+		killers[i] = killer_of_item(p, which, &rule->items[i]);
+		n_dead += killers[i] != NULL;
 	}
+	if (n_dead == rule->n_items)
+		complain(p->l, &rule->place, DIAG_ERROR, "remove it, or narrow what denies it",
+			 "rule `%s` can never apply: `%s` (%s) denies every request that it allows",
+			 rule->name, killers[0]->name, where(p, rule, killers[0], &room));
+	else
+		say_dead_items(p, rule, killers);
+	free(killers);
 }
 
 static void check_dead(struct pairs *p, size_t which)
@@ -337,19 +352,19 @@ static bool tls_covers(const struct rule *wide, const struct rule *narrow)
 	return wide->action == RULE_ALLOW && rule_tls(wide) == TLS_ANY;
 }
 
-static bool items_cover(const struct rule *wide, const struct rule *narrow)
+static bool items_cover(const struct rule *wide, const struct rule *narrow, struct effort *effort)
 {
 	if (wide->n_items == 0)
 		return true;
-	if (wide->app != narrow->app || wide->n_items > 1 << 12 || narrow->n_items == 0)
+	if (wide->app != narrow->app || narrow->n_items == 0)
 		return false;
 	for (size_t j = 0; j < narrow->n_items; j++) {
 		const struct constraint_item *item = &narrow->items[j];
 		size_t i = 0;
 		while (i < wide->n_items &&
 		       !(wide->action == RULE_ALLOW
-				 ? item_covers_allow(wide->app, &wide->items[i], item)
-				 : item_covers_deny(wide->app, &wide->items[i], item)))
+				 ? item_covers_allow(wide->app, &wide->items[i], item, effort)
+				 : item_covers_deny(wide->app, &wide->items[i], item, effort)))
 			i++;
 		if (i == wide->n_items)
 			return false;
@@ -357,11 +372,11 @@ static bool items_cover(const struct rule *wide, const struct rule *narrow)
 	return true;
 }
 
-static bool shadows(const struct pairs *p, size_t wide, size_t narrow)
+static bool shadows(struct pairs *p, size_t wide, size_t narrow)
 {
 	const struct rule *a = &p->policy->rules[wide], *b = &p->policy->rules[narrow];
 	return acts_alike(p->policy, a, b) && app_covers(a->app, b->app) && tls_covers(a, b) &&
-	       covers_pair(p, wide, narrow) && items_cover(a, b);
+	       covers_pair(p, wide, narrow) && items_cover(a, b, &p->effort);
 }
 
 static void check_shadow(struct pairs *p, size_t which)
@@ -369,11 +384,11 @@ static void check_shadow(struct pairs *p, size_t which)
 	const struct sides *s = &p->sides[which];
 	const struct rule *rule = &p->policy->rules[which];
 	struct where room;
-	if (!n_parts(&s->from) || !n_parts(&s->to) || p->budget == 0)
+	if (!n_parts(&s->from) || !n_parts(&s->to) || p->effort.left == 0)
 		return;
 	if (!neighbours_covering(&p->near, part(&s->from, 0), part(&s->to, 0), &p->found))
 		out_of_memory(p->l);
-	for (size_t i = 0; i < p->found.n && p->budget; i++, p->budget--) {
+	for (size_t i = 0; i < p->found.n && effort_spend(&p->effort, 1); i++) {
 		size_t other = p->found.v[i];
 		/* of two that say the same, the later one is superfluous */
 		if (other == which || !shadows(p, other, which) ||
@@ -408,11 +423,13 @@ static void check_all(struct pairs *p)
 			check_swallows(p, i);
 	if (!choose(p, is_binding_deny))
 		return;
+	p->effort.left = ITEMS_EFFORT;
 	for (size_t i = 0; i < policy->n_rules && p->near.all.n; i++)
 		if (policy->rules[i].action == RULE_ALLOW && !policy->rules[i].is_expired)
 			check_dead(p, i);
 	if (errors != p->l->diags->n_errors || !choose(p, is_active))
 		return;
+	p->effort.left = SHADOW_EFFORT;
 	for (size_t i = 0; i < policy->n_rules; i++)
 		if (!policy->rules[i].is_expired)
 			check_shadow(p, i);
@@ -441,7 +458,7 @@ void lint_pairs(struct loading *l)
 {
 	bool good;
 	struct sides *sides = sides_new(l->policy, &good);
-	struct pairs p = {.l = l, .policy = l->policy, .sides = sides, .budget = SHADOW_BUDGET};
+	struct pairs p = {.l = l, .policy = l->policy, .sides = sides};
 	if (good && neighbours_init(&p.near, l->policy, sides))
 		check_all(&p);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "policy/glob.h"
 #include "policy/lint.h"
-#include "policy/side.h"
+
+#include "policy/glob.h"
 
 #include <stdlib.h>
 
@@ -61,13 +61,13 @@ static void check_path(struct loading *l, const struct constraint_value *value)
 }
 
 static void check_value(struct loading *l, const struct dis_field *field,
-			const struct constraint *c, size_t which)
+			const struct constraint *c, size_t which, struct effort *effort)
 {
 	const struct constraint_value *v = &c->values[which];
 	for (size_t i = 0; i < c->n_values; i++) {
-		bool is_same_of_two =
-			i > which && value_covers(field, v, &c->values[i]); /* the later one is */
-		if (i == which || is_same_of_two || !value_covers(field, &c->values[i], v))
+		bool is_same_of_two = i > which && value_covers(field, v, &c->values[i],
+								effort); /* the later one is */
+		if (i == which || is_same_of_two || !value_covers(field, &c->values[i], v, effort))
 			continue;
 		complain(l, &v->place, DIAG_WARNING, SUPERFLUOUS,
 			 "`%s` adds nothing: `%s` covers it", v->text, c->values[i].text);
@@ -75,7 +75,8 @@ static void check_value(struct loading *l, const struct dis_field *field,
 	}
 }
 
-static void check_key(struct loading *l, const struct rule *rule, const struct constraint *c)
+static void check_key(struct loading *l, const struct rule *rule, const struct constraint *c,
+		      struct effort *effort)
 {
 	const struct dis_field *field = &dissectors[rule->app]->fields[c->field];
 	for (size_t i = 0; field->match == DIS_MATCH_PATH && i < c->n_values; i++)
@@ -83,24 +84,25 @@ static void check_key(struct loading *l, const struct rule *rule, const struct c
 	if (c->n_values * c->n_values > COMPARED_MAX) /* both are bounded by the file */
 		return;
 	for (size_t i = 0; i < c->n_values; i++)
-		check_value(l, field, c, i);
+		check_value(l, field, c, i, effort);
 }
 
 static bool item_adds_nothing(const struct rule *rule, const struct constraint_item *wide,
-			      const struct constraint_item *narrow)
+			      const struct constraint_item *narrow, struct effort *effort)
 {
-	return rule->action == RULE_ALLOW ? item_covers_allow(rule->app, wide, narrow)
-					  : item_covers_deny(rule->app, wide, narrow);
+	return rule->action == RULE_ALLOW ? item_covers_allow(rule->app, wide, narrow, effort)
+					  : item_covers_deny(rule->app, wide, narrow, effort);
 }
 
-static void check_item(struct loading *l, const struct rule *rule, size_t which)
+static void check_item(struct loading *l, const struct rule *rule, size_t which,
+		       struct effort *effort)
 {
 	const struct constraint_item *item = &rule->items[which];
 	char where[300];
 	for (size_t i = 0; i < rule->n_items; i++) {
 		const struct constraint_item *other = &rule->items[i];
-		if (i == which || !item_adds_nothing(rule, other, item) ||
-		    (i > which && item_adds_nothing(rule, item, other)))
+		if (i == which || !item_adds_nothing(rule, other, item, effort) ||
+		    (i > which && item_adds_nothing(rule, item, other, effort)))
 			continue;
 		complain(l, &item->place, DIAG_WARNING, SUPERFLUOUS,
 			 "this item adds nothing: the one on %s covers it",
@@ -118,16 +120,16 @@ static void check_tls(struct loading *l, const struct rule *rule)
 			 "request");
 }
 
-void lint_rule(struct loading *l, const struct rule *rule)
+void lint_rule(struct loading *l, const struct rule *rule, struct effort *effort)
 {
 	check_side(l, rule, "from", &rule->from);
 	check_side(l, rule, "to", &rule->to);
 	check_breadth(l, rule);
 	for (size_t i = 0; i < rule->n_items; i++) {
 		for (size_t k = 0; k < rule->items[i].n_keys; k++)
-			check_key(l, rule, &rule->items[i].keys[k]);
+			check_key(l, rule, &rule->items[i].keys[k], effort);
 		if (rule->n_items * rule->n_items <= COMPARED_MAX)
-			check_item(l, rule, i);
+			check_item(l, rule, i, effort);
 	}
 	if (rule->n_items)
 		check_tls(l, rule);

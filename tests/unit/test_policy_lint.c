@@ -2,6 +2,7 @@
 /* The linter: what it complains of, where, in which words; and where it must stay silent. */
 #include "policy_fixture.h"
 
+#include "policy/lint.h"
 #include "policy/neighbours.h"
 
 #define V	   "version: 1\n"
@@ -224,6 +225,106 @@ START_TEST(says)
 }
 END_TEST
 
+/* ---- how long constraints are compared ---- */
+
+/* Rules with one item each, of n methods that are the same in all. */
+static char *same_paths(const char *const *heads, size_t n_heads, size_t n)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	fputs(RULES, f);
+	for (size_t i = 0; i < n_heads; i++) {
+		fprintf(f, "- {from: a/b, to: a/c, app: web, %s: [{methods: [", heads[i]);
+		for (size_t k = 0; k < n; k++)
+			fprintf(f, "%s/%zu", k ? ", " : "", k);
+		fputs("]}]}\n", f);
+	}
+	ck_assert_int_eq(fclose(f), 0);
+	return text;
+}
+
+static size_t n_complaints(char *text)
+{
+	struct policy *policy = NULL;
+	struct diagnostics diags = {0};
+	(void)policy_load_text("x", text, strlen(text), &policy, &diags); /* the complaints tell */
+	size_t n = diags.n;
+	diagnostics_fini(&diags);
+	policy_free(policy);
+	free(text);
+	return n;
+}
+
+/* The last of n values is found after n comparisons. */
+START_TEST(values_cost_effort)
+{
+	enum { N = 100, ALL = N * (N + 1) / 2 };
+	static const char *const heads[] = {"name: r, allow", "name: s, allow"};
+	char *text = same_paths(heads, 2, N);
+	struct policy *policy = load_good(text);
+	const struct constraint_item *a = policy->rules[0].items, *b = policy->rules[1].items;
+	struct effort enough = {2 * ALL}, little = {ALL - 1}, none = {0};
+	ck_assert(item_covers_allow(policy->rules[0].app, a, b, &enough));
+	ck_assert_uint_le(enough.left, ALL);
+	ck_assert(!item_covers_allow(policy->rules[0].app, a, b, &little));
+	ck_assert_uint_eq(little.left, 0);
+	ck_assert(!item_kills(policy->rules[0].app, a, b, &none));
+	policy_free(policy);
+	free(text);
+}
+END_TEST
+
+/* Patterns are matched only while there is effort for their bytes. */
+START_TEST(long_patterns_cost_more)
+{
+	struct policy *policy =
+		load_good(RULES RULE("name: r, from: a/b, to: a/c, app: web, allow: [{methods: "
+				     "['/aaaaaaaaaaaaaaaaaaaaaaaa*a', "
+				     "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]}]"));
+	const struct rule *rule = policy->rules;
+	const struct constraint *key = &rule->items[0].keys[0];
+	const struct dis_field *field = &dissectors[rule->app]->fields[key->field];
+	struct effort enough = {1000}, little = {10};
+	ck_assert(value_covers(field, &key->values[0], &key->values[1], &enough));
+	ck_assert_uint_lt(enough.left, 1000 - 50);
+	ck_assert(!value_covers(field, &key->values[0], &key->values[1], &little));
+	policy_free(policy);
+}
+END_TEST
+
+/* One effort is for all items of all rules. */
+START_TEST(items_share_an_effort)
+{
+	struct policy *policy = load_good(
+		RULES RULE("name: r, from: a/b, to: a/c, app: web, allow: [{methods: /a}, "
+			   "{methods: /b}, {methods: /c}, {methods: /a}]"));
+	struct diagnostics diags = {0};
+	struct loading l = {.policy = policy, .diags = &diags};
+	struct effort enough = {1000}, little = {8};
+	lint_rule(&l, policy->rules, &little);
+	ck_assert_uint_eq(little.left, 0);
+	ck_assert_uint_eq(diags.n, 0);
+	lint_rule(&l, policy->rules, &enough);
+	ck_assert_uint_eq(diags.n, 1);
+	ck_assert_uint_lt(enough.left, 1000 - 12);
+	diagnostics_fini(&diags);
+	policy_free(policy);
+}
+END_TEST
+
+/* Beyond the effort for rules against rules the linter says nothing. */
+START_TEST(rules_against_rules_come_to_an_end)
+{
+	static const char *const alike[] = {"name: r, allow", "name: s, allow"};
+	static const char *const dead[] = {"name: r, deny", "name: s, allow"};
+	ck_assert_uint_eq(n_complaints(same_paths(alike, 2, 100)), 1);
+	ck_assert_uint_eq(n_complaints(same_paths(alike, 2, 4000)), 0);
+	ck_assert_uint_eq(n_complaints(same_paths(dead, 2, 100)), 1);
+	ck_assert_uint_eq(n_complaints(same_paths(dead, 2, 4000)), 0);
+}
+END_TEST
+
 /* ---- which atoms are compared ---- */
 
 static struct policy *many_rules(size_t n)
@@ -375,6 +476,10 @@ int main(void)
 	Suite *suite = suite_create("policy_lint");
 	TCase *tests = tcase_create("lint");
 	tcase_add_loop_test(tests, says, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(tests, values_cost_effort);
+	tcase_add_test(tests, long_patterns_cost_more);
+	tcase_add_test(tests, items_share_an_effort);
+	tcase_add_test(tests, rules_against_rules_come_to_an_end);
 	tcase_add_test(tests, work_grows_with_the_rules_and_no_faster);
 	tcase_add_test(tests, misses_nobody);
 	suite_add_tcase(suite, tests);
