@@ -35,7 +35,7 @@ static enum pgsql_call call_of_name(struct pgsql *s, struct bytes name, bool is_
 		keep_other(s, name);
 		return PGSQL_CALL_OTHER;
 	}
-	if (!sql_calls_add(&s->calls, &pgsql_callables, name))
+	if (!pgsql_word_is_type(name) && !sql_calls_add(&s->calls, &pgsql_callables, name))
 		pgsql_doubt(s);
 	if (pgsql_word_takes_sequence(name))
 		return PGSQL_CALL_SEQUENCE;

@@ -67,7 +67,9 @@ void pgsql_open_call(struct pgsql *s, enum pgsql_state after)
 {
 	const bool is_name = s->previous_kind == PGSQL_T_QUOTED || s->previous_kind == PGSQL_T_WORD;
 	const enum pgsql_kind kind = after == PGSQL_S_DEF ? PGSQL_K_DEF : PGSQL_K_EXPR;
-	const enum pgsql_call call = is_name ? pgsql_call_of(s) : PGSQL_CALL_OWN;
+	const bool is_merge = s->previous_word == PGSQL_W_INSERT &&
+			      pgsql_top(s)->clause == PGSQL_C_MERGE_USING; /* its columns */
+	const enum pgsql_call call = is_name && !is_merge ? pgsql_call_of(s) : PGSQL_CALL_OWN;
 	const bool is_operator = s->previous_word == PGSQL_W_OPERATOR;
 	if (call == PGSQL_CALL_OTHER && !is_operator)
 		pgsql_doubt(s);

@@ -167,6 +167,7 @@ static const char *const callables[] = {
 };
 /* clang-format on */
 
+static const char *const types[] = {"bpchar", "time", "timestamp", "timestamptz", "timetz"};
 static const char *const sequence_takers[] = {"currval", "nextval", "setval"};
 static const char *const from_takers[] = {"extract", "overlay", "substring", "trim"};
 
@@ -203,6 +204,11 @@ bool pgsql_word_is_reserved(struct bytes text)
 bool pgsql_word_is_callable(struct bytes text)
 {
 	return sql_index_find(text, &pgsql_callables) != SIZE_MAX;
+}
+
+bool pgsql_word_is_type(struct bytes text)
+{
+	return SQL_LIST_HAS(types, text);
 }
 
 bool pgsql_word_takes_from(struct bytes text)

@@ -168,6 +168,9 @@ bool pgsql_word_is_reserved(struct bytes text);
  * stored. */
 bool pgsql_word_is_callable(struct bytes text);
 
+/* Such a callable that is a type of PostgreSQL's own, with a precision or a length: no function. */
+bool pgsql_word_is_type(struct bytes text);
+
 /* FROM inside the parenthesis of this one is not a clause: EXTRACT, TRIM, SUBSTRING. */
 bool pgsql_word_takes_from(struct bytes text);
 
