@@ -53,6 +53,18 @@ enum sql_call sql_call_of(struct sql *s)
 	return call;
 }
 
+void sql_note_call(struct sql *s)
+{
+	struct sql_token *t = &s->token;
+	const uint8_t own = t->text[0];
+	if (s->previous_n == 0 || s->previous_n > SQL_TOKEN_MAX)
+		return; /* longer than any function of the server */
+	t->text[0] = s->previous_byte;
+	if (!sql_calls_add(&s->calls, &sql_callables, bytes_of(t->text, s->previous_n)))
+		sql_doubt(s);
+	t->text[0] = own;
+}
+
 /* May a statement end where its outermost frame is now? */
 static bool is_whole(const struct sql *s)
 {

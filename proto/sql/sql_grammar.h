@@ -80,6 +80,9 @@ enum sql_call { SQL_CALL_OTHER, SQL_CALL_OWN, SQL_CALL_FROM };
 /* The token is a parenthesis: what the one before it calls. Asked only here, since every word would
  * be looked up else; the text of that token still stands where it was, but for its first byte. */
 enum sql_call sql_call_of(struct sql *s);
+/* The same where types and names stand before a parenthesis, too: what may be a function of the
+ * server is noted, and no other name is a reason for doubt. */
+void sql_note_call(struct sql *s);
 
 static inline struct sql_frame *sql_top(struct sql *s)
 {

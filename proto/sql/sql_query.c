@@ -379,12 +379,22 @@ static void on_hint(struct sql *s)
 
 /* ---------------------------------------------------------------- definitions */
 
+/* Behind the name of the table or index that is created come its columns; any other name may be
+ * a function: in a DEFAULT, a CHECK, a generated column, a partition. */
+static void open_in_definition(struct sql *s)
+{
+	const bool is_name = s->previous_kind == SQL_T_QUOTED || s->previous_kind == SQL_T_WORD;
+	if (is_name && (s->depth > 0 || s->verb != SQL_CREATE))
+		sql_note_call(s);
+	sql_push(s, SQL_S_SKIP, SQL_K_SKIP, 0);
+}
+
 static void on_skip(struct sql *s)
 {
 	if (s->depth == 0 && s->frames[0].clause != SQL_C_NONE && sql_head_tail(s))
 		return;
 	if (sql_is_punct(s, '('))
-		sql_push(s, SQL_S_SKIP, SQL_K_SKIP, 0);
+		open_in_definition(s);
 	else if (sql_is_punct(s, ')'))
 		pop(s);
 	else if (sql_is_word(s, SQL_W_REFERENCES) ||

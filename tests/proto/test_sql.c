@@ -282,6 +282,15 @@ static const struct fact_row facts[] = {
 	{"SELECT A FROM t", "", "sELECT A fROM t", false},
 	{"SELECT `a` `b` FROM t", "", "SELECT `a` `b` FROM t", false},
 	{"SELECT `a`` ``b` FROM t", "", "SELECT `a`` ``b` FROM t", false},
+	{"CREATE TABLE x (a INT DEFAULT (sleep(5)))", "sleep", "create table x (a INT DEFAULT (sleep(6)))", false},
+	{"CREATE TABLE x (a INT AS (benchmark(1, md5(2))))", "benchmark md5", "CREATE TABLE x (a INT AS (benchmark(1, md5(3))))", false},
+	{"CREATE TABLE x (a INT CHECK (`Sleep` (5)))", "sleep", "CREATE TABLE x (a INT CHECK (`Sleep` (6)))", false},
+	{"CREATE TABLE x (a INT) PARTITION BY RANGE (abs(a)) (PARTITION p VALUES LESS THAN (1))", "abs", "CREATE TABLE x (a INT) PARTITION BY RANGE (abs(a)) (PARTITION p VALUES LESS THAN (2))", false},
+	{"ALTER TABLE x ADD a INT DEFAULT sleep(5)", "sleep", "ALTER TABLE x ADD a INT DEFAULT sleep(6)", false},
+	{"CREATE TABLE user (a INT(2), b VARCHAR(3), c ENUM('x', 'y'), d DECIMAL(1, 2), KEY k (a))", "", "CREATE TABLE user (a INT(4), b VARCHAR(3), c ENUM('x'), d DECIMAL(1, 2), KEY k (a))", false},
+	{"CREATE INDEX i ON user (a)", "", "CREATE INDEX i ON user (a)", false},
+	{"INSERT INTO user (a) VALUES (1)", "", "INSERT INTO user (a) VALUES (2)", false},
+	{"SELECT CHAR(65)", "", "SELECT CHAR(66)", false},
 };
 /* clang-format on */
 
