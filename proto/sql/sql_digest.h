@@ -2,10 +2,11 @@
 /*
  * The digest of a statement: the same for all that differ in their literals alone.
  *
- * What is hashed are the tokens, a blank behind each: reserved words in lower case, every literal
- * as "?", a list of literals as one. Comments and blanks are no tokens. The hash is BLAKE2s (RFC
- * 7693) of 8 bytes and without a key: rules may allow a digest, so a statement with a digest of
- * somebody's choice must not be cheap to find, which rules out the faster hashes of tables.
+ * What is hashed are the tokens, a blank behind each: words that the grammar knows in lower case
+ * (PostgreSQL: all without quotes), every literal as "?", a list of literals as one, numbers and
+ * texts alike. Comments and blanks are no tokens. The hash is BLAKE2s (RFC 7693) of 8 bytes and
+ * without a key: rules may allow a digest, so a statement with a digest of somebody's choice must
+ * not be cheap to find, which rules out the faster hashes of tables.
  *
  * Zeroed memory is no beginning: sql_digest_init. Plain data, without padding.
  */

@@ -291,6 +291,11 @@ static const struct fact_row facts[] = {
 	{"CREATE INDEX i ON user (a)", "", "CREATE INDEX i ON user (a)", false},
 	{"INSERT INTO user (a) VALUES (1)", "", "INSERT INTO user (a) VALUES (2)", false},
 	{"SELECT CHAR(65)", "", "SELECT CHAR(66)", false},
+	{"SELECT 1", "", "SELECT 0x41, 'x'", false},
+	{"SELECT x'41'", "", "SELECT x'42'", false},
+	{"SELECT a FROM t WHERE 1 + b and c", "", "select a from t WHERE 2 + b and c", true},
+	{"SELECT a FROM t WHERE 1 + b AND c", "", "select a from t WHERE 2 + b AND c", true},
+	{"GRANT SELECT ON t TO 'alice'", "", "GRANT SELECT ON t TO 'mallory'", false},
 };
 /* clang-format on */
 
