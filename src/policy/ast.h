@@ -152,6 +152,7 @@ struct policy {
 	struct machine *machines; /* equal expressions share one */
 	size_t n_machines;
 	size_t n_machine_steps; /* of all */
+	size_t n_machine_work;	/* what building them took, those too that were refused */
 	struct strmap machine_numbers;
 	struct policy_test *tests;
 	size_t n_tests;

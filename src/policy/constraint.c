@@ -19,7 +19,11 @@
 
 static const char EXPRESSION[] = "re:";
 
-enum { MACHINE_STEPS_MAX = 32 << 20 }; /* of all expressions of a policy, 64 MiB */
+/* Of all expressions of a policy. */
+enum {
+	MACHINE_STEPS_MAX = 32 << 20, /* 64 MiB */
+	MACHINE_WORK_MAX = 1 << 30,   /* about half a second; the last one may exceed it */
+};
 
 static const struct word unparsed_words[] = {{"allow", 1}, {"deny", 0}, {NULL, 0}};
 
@@ -118,12 +122,30 @@ static bool add_machine(struct loading *l, const char *key, size_t n, struct mac
 	return true;
 }
 
+/* As regex_compile, within what all expressions of the policy may take. */
+static int compile_expression(struct policy *policy, struct bytes text, bool folds,
+			      struct machine *out, const char **why, size_t *at)
+{
+	*why = "the expressions of this policy together need too much work";
+	*at = 0;
+	if (policy->n_machine_work > MACHINE_WORK_MAX)
+		return -EINVAL;
+	*why = NULL;
+	int e = regex_compile(text, folds, out, why, at);
+	policy->n_machine_work += out->n_work;
+	if (e < 0 || policy->n_machine_steps <= MACHINE_STEPS_MAX)
+		return e;
+	machine_fini(out);
+	*why = "the expressions of this policy together are too large";
+	return -EINVAL;
+}
+
 /* `re:...`: equal ones share a machine. */
 static bool read_expression(struct loading *l, const yaml_node_t *node,
 			    const struct dis_field *field, const char *text, uint32_t *number)
 {
 	char key[REGEX_MAX + 2];
-	struct machine machine;
+	struct machine machine = {0};
 	const char *why = NULL;
 	size_t at = 0;
 	const char *expression = text + strlen(EXPRESSION);
@@ -133,16 +155,12 @@ static bool read_expression(struct loading *l, const yaml_node_t *node,
 	*number = is_known ? strmap_find(&l->policy->machine_numbers, key, (size_t)n) : STRMAP_NONE;
 	if (*number != STRMAP_NONE)
 		return true;
-	int e = regex_compile(bytes_str(expression), folds, &machine, &why, &at);
+	int e = compile_expression(l->policy, bytes_str(expression), folds, &machine, &why, &at);
 	if (e == -ENOMEM) {
 		out_of_memory(l);
 		return false;
 	}
-	if (e == 0 && l->policy->n_machine_steps > MACHINE_STEPS_MAX) {
-		why = "the expressions of this policy together are too large";
-		machine_fini(&machine);
-	}
-	if (!why)
+	if (e == 0)
 		return add_machine(l, key, (size_t)n, &machine, number);
 	struct place place = place_in(l, node, strlen(EXPRESSION) + at);
 	complain(l, &place, DIAG_ERROR, NULL, "`%s`: %s", field->key, why);

@@ -12,7 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = (PROGRAM_MAX + 63) / 64 };
+enum {
+	WORDS = (PROGRAM_MAX + 63) / 64,
+	VISIT_WORK = 4, /* an instruction that is looked at, against a word */
+	STEP_WORK = 64, /* a word of a set that is cleared, hashed byte by byte and compared */
+};
+
+static const char TOO_MANY_STATES[] =
+	"it needs too many states: use smaller repeats, or several patterns";
+static const char TOO_MUCH_WORK[] =
+	"it needs too much work: use smaller repeats, or several patterns";
 
 /* A set of instructions. */
 struct place_set {
@@ -26,6 +35,7 @@ struct building {
 	size_t n_states;
 	struct strmap numbers; /* by state's set */
 	size_t n_words;
+	size_t n_work; /* as REGEX_WORK_MAX counts */
 	uint8_t class_of[256];
 	uint8_t byte_of[256]; /* one of each class */
 	uint16_t n_classes;
@@ -74,14 +84,15 @@ static void put(struct place_set *s, size_t i)
 }
 
 /* Where the text may be without another byte. */
-static void close_over(const struct program *program, size_t start, struct place_set *out)
+static void close_over(struct building *b, size_t start, struct place_set *out)
 {
+	const struct program *program = b->program;
 	uint32_t stack[PROGRAM_MAX];
 	struct place_set seen = {{0}};
 	size_t n = 0;
 	stack[n++] = (uint32_t)start;
 	put(&seen, start);
-	while (n > 0) {
+	for (; n > 0; b->n_work += VISIT_WORK) {
 		uint32_t at = stack[--n];
 		const struct instruction *i = &program->v[at];
 		const uint32_t next[2] = {i->a, i->b};
@@ -110,35 +121,43 @@ static uint32_t intern(struct building *b, const struct place_set *set)
 	return (uint32_t)b->n_states++;
 }
 
-static void step(const struct building *b, const struct place_set *from, uint8_t byte,
+static void step(struct building *b, const struct place_set *from, uint8_t byte,
 		 struct place_set *out)
 {
 	*out = (struct place_set){{0}};
+	b->n_work += STEP_WORK * b->n_words;
 	for (size_t w = 0; w < b->n_words; w++) {
-		for (uint64_t left = from->bits[w]; left; left &= left - 1) {
+		for (uint64_t left = from->bits[w]; left;
+		     left &= left - 1, b->n_work += VISIT_WORK) {
 			size_t at = w * 64 + (size_t)__builtin_ctzll(left);
 			const struct instruction *i = &b->program->v[at];
 			if (i->op != OP_SET || !byte_set_has(&i->set, byte))
 				continue;
 			for (size_t k = 0; k < b->n_words; k++)
 				out->bits[k] |= b->closures[at + 1].bits[k];
+			b->n_work += b->n_words;
 		}
 	}
 }
 
-static bool fill_row(struct building *b, size_t state, uint16_t *row)
+/* 0; -ENOMEM; -EINVAL: *why says which cap it is. */
+static int fill_row(struct building *b, size_t state, uint16_t *row, const char **why)
 {
 	const struct place_set from = b->states[state];
 	for (unsigned c = 0; c < b->n_classes; c++) {
 		struct place_set to;
 		step(b, &from, b->byte_of[c], &to);
 		uint32_t number = intern(b, &to);
-		if (number == STRMAP_NONE)
-			return false;
+		if (number == STRMAP_NONE && b->n_states < REGEX_STATES_MAX)
+			return -ENOMEM;
+		if (number == STRMAP_NONE || b->n_work > REGEX_WORK_MAX) {
+			*why = number == STRMAP_NONE ? TOO_MANY_STATES : TOO_MUCH_WORK;
+			return -EINVAL;
+		}
 		row[c] = (uint16_t)number;
 	}
 	row[b->n_classes] = has(&from, b->program->n - 1); /* END is the last instruction */
-	return true;
+	return 0;
 }
 
 static int fill(struct building *b, struct machine *out, const char **why)
@@ -151,10 +170,9 @@ static int fill(struct building *b, struct machine *out, const char **why)
 	if (!out->steps || b->n_states != 2)
 		return -ENOMEM;
 	for (size_t state = 0; state < b->n_states; state++) {
-		if (fill_row(b, state, out->steps + state * width))
-			continue;
-		*why = "it needs too many states: use smaller repeats, or several patterns";
-		return b->n_states == REGEX_STATES_MAX ? -EINVAL : -ENOMEM;
+		int e = fill_row(b, state, out->steps + state * width, why);
+		if (e < 0)
+			return e;
 	}
 	out->n_states = (uint16_t)b->n_states;
 	out->n_classes = b->n_classes;
@@ -172,12 +190,13 @@ int machine_build(const struct program *program, struct machine *out, const char
 	b.states = calloc(REGEX_STATES_MAX, sizeof(*b.states));
 	if (b.closures && b.states) {
 		for (size_t i = 0; i < program->n; i++)
-			close_over(program, i, &b.closures[i]);
+			close_over(&b, i, &b.closures[i]);
 		build_classes(&b);
 		e = fill(&b, out, why);
 	}
 	if (e < 0)
 		machine_fini(out);
+	out->n_work = b.n_work;
 	strmap_fini(&b.numbers);
 	free(b.closures);
 	free(b.states);

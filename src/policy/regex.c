@@ -12,6 +12,9 @@ enum {
 	REPEAT_MAX = 1000,
 	NO_LIMIT = -1,
 	VISITS_MAX = 1 << 18, /* repeats of nothing write nothing, but take time */
+	/* see REGEX_WORK_MAX */
+	EXPRESSION_WORK = 1 << 15, /* memory for the smallest one */
+	VISIT_WORK = 4,
 };
 
 enum node_kind { NODE_EMPTY, NODE_SET, NODE_CAT, NODE_OR, NODE_REPEAT };
@@ -452,6 +455,7 @@ static int compile_tree(const struct reading *r, uint32_t root, struct machine *
 		*why = "it is too large: use smaller repeats, or several patterns";
 	else
 		e = machine_build(&(struct program){w->v, w->n}, out, why);
+	out->n_work += EXPRESSION_WORK + VISIT_WORK * w->n_visits;
 	free(w);
 	return e;
 }

@@ -264,7 +264,7 @@ START_TEST(values_cost_effort)
 	char *text = same_paths(heads, 2, N);
 	struct policy *policy = load_good(text);
 	const struct constraint_item *a = policy->rules[0].items, *b = policy->rules[1].items;
-	struct effort enough = {2 * ALL}, little = {ALL - 1}, none = {0};
+	struct effort enough = {(size_t)2 * ALL}, little = {ALL - 1}, none = {0};
 	ck_assert(item_covers_allow(policy->rules[0].app, a, b, &enough));
 	ck_assert_uint_le(enough.left, ALL);
 	ck_assert(!item_covers_allow(policy->rules[0].app, a, b, &little));

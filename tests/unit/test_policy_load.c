@@ -347,6 +347,36 @@ START_TEST(bounds_what_aliases_expand_to)
 }
 END_TEST
 
+/* Tables that are refused have cost something as well. */
+START_TEST(bounds_what_expressions_cost_together)
+{
+	static const char alone[] = "`paths`: it needs too much work: use smaller repeats, or "
+				    "several patterns";
+	static const char together[] =
+		"`paths`: the expressions of this policy together need too much work";
+	enum { N = 6 };
+	char *text = NULL;
+	size_t size = 0;
+	struct diagnostics diags;
+	FILE *f = open_memstream(&text, &size);
+	fputs(R "app: web, allow: [{paths: [&a 're:(", f);
+	for (unsigned c = 0x80; c < 0x80 + 100; c++)
+		fprintf(f, "\\x%02x|", c);
+	fputs(")?.{0,810}'", f);
+	for (int i = 1; i < N; i++)
+		fputs(", *a", f);
+	fputs(", 're:abc']}]}\n", f);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_ptr_null(load_text(text, &diags));
+	ck_assert_uint_eq(diags.n, N + 1);
+	ck_assert_str_eq(diags.items[0].message, alone);
+	ck_assert_str_eq(diags.items[N - 1].message, together);
+	ck_assert_str_eq(diags.items[N].message, together);
+	diagnostics_fini(&diags);
+	free(text);
+}
+END_TEST
+
 START_TEST(draws_a_caret)
 {
 	struct diagnostics diags;
@@ -643,6 +673,7 @@ int main(void)
 	tcase_add_test(tests, reports_all_errors);
 	tcase_add_test(tests, keeps_a_bounded_number_of_errors);
 	tcase_add_test(tests, bounds_what_aliases_expand_to);
+	tcase_add_test(tests, bounds_what_expressions_cost_together);
 	tcase_add_test(tests, draws_a_caret);
 	tcase_add_test(tests, takes_json);
 	tcase_add_test(tests, shares_by_anchor);

@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,46 @@ START_TEST(is_a_small_table_where_others_explode)
 }
 END_TEST
 
+static size_t work_of(const char *expression, int want)
+{
+	struct machine machine;
+	const char *why = NULL;
+	ck_assert_int_eq(compile(expression, false, &machine, &why), want);
+	ck_assert_int_eq(why != NULL, want < 0);
+	size_t n = machine.n_work;
+	machine_fini(&machine);
+	return n;
+}
+
+/* Many alternatives before many optional bytes: few states, each of many places and classes. */
+static char *laborious(int n_classes, int n_optional)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	for (int i = 0; i < n_classes; i++)
+		fprintf(f, "%s\\x%02x", i ? "|" : "(", 0x80 + i);
+	fprintf(f, ")?.{0,%d}", n_optional);
+	ck_assert_int_eq(fclose(f), 0);
+	return text;
+}
+
+START_TEST(work_is_counted_and_ends)
+{
+	char *small = laborious(10, 100), *large = laborious(100, 810);
+	size_t little = work_of("abc", 0), some = work_of(small, 0), most = work_of(large, -EINVAL);
+	ck_assert_uint_gt(little, 0);
+	/* 100 states of 50 places on average, 11 classes, 4 words */
+	ck_assert_uint_gt(some, little + (size_t)100 * 50 * 11 * 4);
+	ck_assert_uint_gt(most, REGEX_WORK_MAX);
+	ck_assert_uint_lt(most, REGEX_WORK_MAX + (1 << 20)); /* it ends with a step */
+	ck_assert_uint_gt(work_of("((((){999}){999}){999}){999}", -EINVAL), 1 << 20);
+	ck_assert_uint_gt(work_of(".*a.{40}b.{40}", -EINVAL), little);
+	free(small);
+	free(large);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("policy_regex");
@@ -123,6 +164,7 @@ int main(void)
 	tcase_add_loop_test(tests, refuses, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(tests, takes_every_byte);
 	tcase_add_test(tests, is_a_small_table_where_others_explode);
+	tcase_add_test(tests, work_is_counted_and_ends);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
