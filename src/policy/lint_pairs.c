@@ -10,7 +10,7 @@
 
 enum {
 	PARTS_MAX = 1 << 12, /* pairs of atoms of one rule that denies are held against */
-	/* What one rule's constraints are to another's; see struct effort. */
+	/* What rules cost against rules, constraints above all; see struct effort. */
 	ITEMS_EFFORT = 4 << 20,
 	SHADOW_EFFORT = 4 << 20,
 };
@@ -202,18 +202,24 @@ static bool is_dead(struct pairs *p, size_t which, struct killers *killers)
 	return true;
 }
 
-static size_t cost_of_sides(const struct sides *a, const struct sides *b)
+/* Most atoms and ports differ at once; and lists of blocked prefixes are long. */
+static bool spend_on_lists(struct pairs *p, size_t n, size_t m)
 {
-	return a->from.atoms.n * b->from.atoms.n + a->to.atoms.n * b->to.atoms.n;
+	enum { ATOMS_AS_ONE = 8 };
+	return effort_spend(&p->effort, n * m / ATOMS_AS_ONE);
+}
+
+static bool covers_side(struct pairs *p, const struct side *a, const struct side *b)
+{
+	return spend_on_lists(p, a->atoms.n, b->atoms.n) && side_covers(a, b);
 }
 
 static bool covers_pair(struct pairs *p, size_t a, size_t b)
 {
-	size_t n_ports = p->policy->rules[a].n_ports * p->policy->rules[b].n_ports;
-	return effort_spend(&p->effort, n_ports + cost_of_sides(&p->sides[a], &p->sides[b])) &&
-	       ports_cover(&p->policy->rules[a], &p->policy->rules[b]) &&
-	       side_covers(&p->sides[a].from, &p->sides[b].from) &&
-	       side_covers(&p->sides[a].to, &p->sides[b].to);
+	const struct rule *wide = &p->policy->rules[a], *narrow = &p->policy->rules[b];
+	return spend_on_lists(p, wide->n_ports, narrow->n_ports) && ports_cover(wide, narrow) &&
+	       covers_side(p, &p->sides[a].from, &p->sides[b].from) &&
+	       covers_side(p, &p->sides[a].to, &p->sides[b].to);
 }
 
 /* One that does it alone says it shorter. */
