@@ -61,6 +61,12 @@ as_client() { LC_ALL=C.UTF-8 lab_in client timeout 40 "$@" 2>&1 || true; }
 # cli USER OPTION...
 cli() { as_client mariadb --no-defaults -N -u"$1" -ppw -h "$SERVER" "${@:2}"; }
 
+# Records of what went before have been written.
+mark() {
+	sleep 1
+	lab_mark
+}
+
 # no_violation CLIENT: records may come a moment later than what they are about
 no_violation() {
 	local found
@@ -70,7 +76,7 @@ no_violation() {
 }
 
 cli_clients() {
-	lab_mark
+	mark
 	lab_equal "mariadb, three statements at once" $'1\n3\n2' \
 		"$(cli wp blog -e 'SELECT 1; SELECT COUNT(*) FROM posts; SELECT 2')"
 	lab_equal "mariadb, several in one packet" $'1\n2' \
@@ -84,7 +90,7 @@ cli_clients() {
 		"$(cli wp --max-allowed-packet=64M blog -e 'SELECT body FROM big' | wc -c)"
 	lab_equal "tables are completed" 3 "$(cli wp --auto-rehash blog -e 'SELECT COUNT(*) FROM posts')"
 	no_violation "mariadb"
-	lab_mark
+	mark
 	as_client mariadb-dump --no-defaults -uadmin -ppw -h "$SERVER" --databases crm >"$LAB_DIR/dump.sql"
 	lab_contains "mariadb-dump" "$(cat "$LAB_DIR/dump.sql")" "secret"
 	cli admin -e "DROP DATABASE crm"
@@ -95,7 +101,7 @@ cli_clients() {
 
 # The flag is cleared from the greeting: the client does not offer the file, or the server does not ask.
 files() {
-	lab_mark
+	mark
 	printf '9\tlocal\n' >"$LAB_DIR/local"
 	cli admin --local-infile=1 blog -e "LOAD DATA LOCAL INFILE '$LAB_DIR/local' INTO TABLE bulk" >"$LAB_DIR/log/infile"
 	lab_equal "rows of a local file" 0 "$(root server 3306 <<<'SELECT COUNT(*) FROM blog.bulk')"
@@ -108,21 +114,21 @@ files() {
 
 # Each says what it counted itself; the records must say the same.
 libraries() {
-	lab_mark
+	mark
 	as_client /usr/bin/python3 "$LAB_SOURCE/mysql_talk.py" honest "$SERVER" >"$LAB_DIR/honest"
 	lab_contains "pymysql" "$(cat "$LAB_DIR/honest")" '"done"'
 	no_violation "pymysql"
 	sleep 0.5
 	/usr/bin/python3 "$LAB_SOURCE/mysql_talk.py" compare "$LAB_EVE" "$LAB_DIR/honest" || lab_fail "records differ from what the client saw"
 	lab_ok "records are what the client saw"
-	lab_mark
+	mark
 	if php -m | grep -q mysqli; then
 		lab_equal "php: mysqli, pdo_mysql" "3 3 1 2 3 1000" "$(as_client php "$LAB_SOURCE/mysql_client.php" "$SERVER")"
 		no_violation "php"
 	else
 		lab_say "not tried: php has no mysqli"
 	fi
-	lab_mark
+	mark
 	if [[ -d ${BW_NODE_MODULES:-} ]]; then
 		lab_equal "node: mysql2, mariadb" "3 3 500 3 1000 500 done" \
 			"$(NODE_PATH=$BW_NODE_MODULES as_client node "$LAB_SOURCE/mysql_client.js" "$SERVER")"
@@ -133,7 +139,7 @@ libraries() {
 }
 
 replication() {
-	lab_mark
+	mark
 	cli repl -e 'SELECT 1' >/dev/null
 	lab_contains "mariadb-binlog" "$(as_client mariadb-binlog --no-defaults -urepl -ppw -h "$SERVER" --read-from-remote-server bin.000001)" \
 		"CREATE DATABASE crm"
@@ -154,7 +160,7 @@ replication() {
 replica_has() { [[ $(root client 3308 <<<"$1") == 1 ]]; }
 
 denied() {
-	lab_mark
+	mark
 	as_client /usr/bin/python3 "$LAB_SOURCE/mysql_talk.py" hostile "$SERVER" >"$LAB_DIR/log/hostile"
 	lab_contains "hostile clients" "$(cat "$LAB_DIR/log/hostile")" "tried"
 	lab_equal "denied statements in the server's log" "" "$(grep -a hostile_ "$LAB_DIR/server-3306/log" || true)"
