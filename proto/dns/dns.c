@@ -331,7 +331,7 @@ static void note_asked(struct dns_state *s, const struct dns_message *m)
 
 /* What the records of one answer may come to as text: far more than servers make of them, and a
  * bound on what pointers to long names can. */
-enum { TEXT_LEAST = 8192, TEXT_PER_BYTE = 6 };
+enum { TEXT_LEAST = 8192, TEXT_PER_BYTE = 6, OWNERS_LEAST = 1024, OWNERS_PER_BYTE = 1 };
 
 /* text: bytes written so far. is_on_way: the owner of the record at hand is one of the chain's;
  * known from the record before where that has the same. */
@@ -393,12 +393,19 @@ static void weigh_addresses(struct listing *l, const struct dns_message *m)
 {
 	struct dns_reader at = dns_reader_at(m->all, m->records_at);
 	struct dns_record r;
+	size_t owners = 0; /* their text: pointers to long names make much of little */
 	l->d->address_ttl = l->chain.ttl;
 	l->d->flags |= l->chain.is_cut ? DIS_UNPROVEN : 0;
 	r.owner_pointer = 0;
 	for (unsigned i = 0; i < m->counts[DNS_ANSWER]; i++) {
-		if (dns_read_record(&at, &r))
+		if (owners > OWNERS_LEAST + OWNERS_PER_BYTE * m->all.n) {
+			l->d->flags |= DIS_UNPROVEN;
+			return;
+		}
+		if (dns_read_record(&at, &r)) {
+			owners += r.owner.n;
 			l->is_on_way = dns_chain_has(&l->chain, &r.owner);
+		}
 		if (r.class != DNS_CLASS_IN || !has_addresses(r.type))
 			continue;
 		if (!l->is_on_way)
