@@ -557,7 +557,7 @@ def main():
         print(f"{count[key]:9} {key}")
     if count["rows"] < 2 * count["streams"] or count["log lines"] < count["streams"]:
         count.fail("all", "the server hardly did anything: nothing was compared")
-    print(f"scorecard S7p tried={count['streams']} failed={count['failed']}")
+    print(f"scorecard S7-postgres tried={count['streams']} failed={count['failed']}")
     return 1 if count["failed"] else 0
 
 
